@@ -1,0 +1,1 @@
+"""When, where and how often: the flows, and the only place that builds concrete services."""

@@ -1,0 +1,162 @@
+"""The campaign file: what somebody asks for, as one typed object. Reading it is in ``campaign_file``."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from flows.stores.spec import StoreSpec
+from governance.policy_question import Purpose
+from governance.route import Bound, Routing
+from stylecore.data import Digest, OutputFormat, Recipe, canonical_json
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Glob = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+Share = Annotated[float, Field(ge=0, le=1)]
+AssetClass = Annotated[str, StringConstraints(min_length=1, max_length=60)]
+
+
+class Part(BaseModel):
+    """Every part of a campaign refuses what it does not know, so that a misspelt field is never ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Selection(Part):
+    """Which assets of the source: everything, unless narrowed."""
+
+    include: tuple[Glob, ...] = ("**",)
+    exclude: tuple[Glob, ...] = ()
+    where: dict[str, tuple[str, ...]] = Field({}, description="fact or tag -> the values that are wanted")
+    changed_since: date | datetime | None = None
+
+
+class Source(Part):
+    store: StoreSpec
+    select: Selection = Selection()
+
+
+class Style(Part):
+    name: Slug
+    version: int | None = Field(None, ge=1, description="default: the version that is approved now")
+
+
+class RecipePart(Part):
+    strength: Share = 1.0
+    max_edge_px: int = Field(1600, ge=64, le=20_000, description="the longer edge of the result at most")
+
+
+class QualityBound(Part):
+    metric: Literal["ssim_full", "ssim_quarter", "ssim_eighth", "psnr_db", "lpips", "style_gap_closed"]
+    at_least: float | None = Field(None, allow_inf_nan=False)
+    at_most: float | None = Field(None, allow_inf_nan=False)
+    otherwise: Literal["review", "reject"] = "review"
+
+    @model_validator(mode="after")
+    def _bounds_something(self) -> QualityBound:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("a bound needs at_least, at_most, or both")
+        return self
+
+
+class Quality(Part):
+    bounds: tuple[QualityBound, ...] = Field((), description="none at all sends every item to review")
+
+
+class RoutingPart(Part):
+    sample_share: Share = Field(0.0, description="share of approved items that people judge, for calibration")
+    review_classes: frozenset[AssetClass] = Field(frozenset(), description="always looked at by a person")
+    four_eyes_classes: frozenset[AssetClass] = Field(frozenset(), description="always looked at by two people")
+
+
+class PurposePart(Part):
+    channel: Slug
+    territory: Annotated[str, StringConstraints(pattern=r"^([A-Z]{2}|world)$")] = Field(
+        description="a country by its two capital letters, or world"
+    )
+
+
+class Publish(Part):
+    store: StoreSpec
+    format: OutputFormat = "like-input"
+    quality: int = Field(90, ge=1, le=100)
+
+
+class Schedule(Part):
+    cron: Line
+    timezone: str = "UTC"
+
+    @field_validator("cron")
+    @classmethod
+    def _is_cron(cls, cron: str) -> str:
+        try:
+            CronSim(cron, datetime(2000, 1, 1, tzinfo=UTC))
+        except CronSimError as error:
+            raise ValueError("five fields are expected, like '0 3 * * *' (minute hour day month weekday)") from error
+        return cron
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_known(cls, timezone: str) -> str:
+        try:
+            ZoneInfo(timezone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("a time zone like Europe/Berlin is expected") from error
+        return timezone
+
+
+class EnginePart(Part):
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    shard_size: int = Field(500, ge=1, le=5_000, description="assets in one unit of work")
+    batch_size: int | None = Field(None, ge=1, le=64, description="default: 1 on a CPU, 8 on a GPU")
+
+
+class Campaign(Part):
+    """One request: restyle these assets, this way, for this purpose, and put the results there."""
+
+    campaign: Slug
+    description: str = Field("", max_length=2_000)
+    asked_by: Line
+    purpose: PurposePart
+    source: Source
+    style: Style
+    recipe: RecipePart = RecipePart()
+    quality: Quality = Quality()
+    routing: RoutingPart = RoutingPart()
+    publish: Publish
+    schedule: Schedule | None = None
+    engine: EnginePart = EnginePart()
+
+    @property
+    def digest(self) -> Digest:
+        return Digest.of(canonical_json(self.model_dump(mode="json")))
+
+    @property
+    def full_recipe(self) -> Recipe:
+        """The recipe as the core knows it: with the output, since that decides bytes as well."""
+        return Recipe(
+            strength=self.recipe.strength,
+            max_edge_px=self.recipe.max_edge_px,
+            output_format=self.publish.format,
+            quality=self.publish.quality,
+        )
+
+    @property
+    def full_purpose(self) -> Purpose:
+        return Purpose(asked_by=self.asked_by, channel=self.purpose.channel, territory=self.purpose.territory)
+
+    @property
+    def rules(self) -> Routing:
+        """Quality bounds and routing, as the router knows them."""
+        bounds = tuple(Bound(b.metric, b.at_least, b.at_most, b.otherwise) for b in self.quality.bounds)
+        return Routing(
+            bounds=bounds,
+            sample_share=self.routing.sample_share,
+            four_eyes_classes=self.routing.four_eyes_classes,
+            review_classes=self.routing.review_classes,
+        )

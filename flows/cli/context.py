@@ -1,0 +1,32 @@
+"""What every verb needs before it starts: the settings of this call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flows.settings import Settings
+    from flows.wiring import Services
+
+_home: Path | None = None
+
+
+def use_home(home: Path | None) -> None:
+    """Remember the ``--home`` of this call."""
+    global _home
+    _home = home
+
+
+def settings() -> Settings:
+    """The settings of this call: the environment's, with ``--home`` on top."""
+    from flows.settings import for_this_process
+
+    return for_this_process(_home)
+
+
+def services() -> Services:
+    """The services of this call, in a workspace that is there and can be written."""
+    from flows.wiring import open_services
+
+    return open_services(settings())

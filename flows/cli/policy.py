@@ -1,0 +1,104 @@
+"""Policy: would this campaign be allowed, and why may this asset not be restyled."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli import context
+from flows.cli.output import console, plain, say_json, table
+
+if TYPE_CHECKING:
+    from governance.items import NewItem
+    from governance.policy import Explanation
+
+policy = typer.Typer(help="Ask the policy: for a whole campaign, or for one asset.", no_args_is_help=True)
+
+
+@policy.command()
+def check(
+    campaign: Annotated[Path, typer.Argument(help="A campaign file.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
+) -> None:
+    """How many of a campaign's assets the policy allows, and every reason for which it refuses the others."""
+    from flows.campaign_file import read_campaign
+    from flows.wiring import planner
+
+    asked = read_campaign(campaign)
+    services = context.services()
+    style = services.approved_style(asked.style.name, asked.style.version)
+    pages = list(planner(services, asked, style).pages())
+    refused = [each for page in pages for each in page.items if each.reasons]
+    allowed = sum(len(page.items) for page in pages) - len(refused)
+    by_reason = Counter(reason.code for each in refused for reason in each.reasons)
+    if as_json:
+        say_json({"policy": services.policy.digest, "allowed": allowed, "refused": len(refused), "reasons": by_reason})
+        return
+    console.print(f"policy {services.policy.digest.short}: {allowed} allowed, {len(refused)} refused")
+    if refused:
+        table(
+            "", ("reason", "assets", "for example"), ((c, n, _example(refused, c)) for c, n in by_reason.most_common())
+        )
+
+
+def _example(refused: list[NewItem], code: str) -> str:
+    first = next(each for each in refused if any(reason.code == code for reason in each.reasons))
+    return f"{first.ref.key}: {next(reason.text for reason in first.reasons if reason.code == code)}"
+
+
+@policy.command()
+def explain(
+    asset: Annotated[str, typer.Argument(help="An asset's file; with --campaign, its key in the campaign's source.")],
+    style: Annotated[str, typer.Option(help="The style somebody wants to use.")],
+    campaign: Annotated[Path | None, typer.Option(help="Take source and purpose from this campaign.")] = None,
+    channel: Annotated[str, typer.Option(help="Where it is to be shown, without a campaign.")] = "web",
+    territory: Annotated[str, typer.Option(help="A country, or world, without a campaign.")] = "world",
+    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
+) -> None:
+    """Why a style may or may not touch an asset, in plain words, and which styles could be used instead."""
+    from flows.explaining import explain_asset, explain_in_campaign
+
+    services = context.services()
+    if campaign is not None:
+        from flows.campaign_file import read_campaign
+
+        told = explain_in_campaign(services, read_campaign(campaign), asset, style)
+    else:
+        told = explain_asset(services, Path(asset), style, channel, territory)
+    if as_json:
+        say_json(_as_dict(told))
+    else:
+        _show(told, asset, style)
+
+
+def _show(told: Explanation, asset: str, style: str) -> None:
+    from governance.policy import Permit
+
+    if isinstance(told.answer, Permit):
+        until = f", until {told.until}" if told.until else ""
+        console.print(f"[green]Yes[/]: {plain(style)} may be used on {plain(asset)}{until}.")
+    else:
+        console.print(f"[red]No[/]: {plain(style)} may not be used on {plain(asset)}, because")
+        for reason in told.answer.reasons:
+            console.print(f"  - {plain(reason.text)} [dim]{plain(reason.code)}[/]")
+    for other in told.alternatives:
+        until = f", until {other.until}" if other.until else ""
+        console.print(f"{plain(other.style)} could be used{until}.")
+    if not told.alternatives and not isinstance(told.answer, Permit):
+        console.print("No other approved style could be used either.")
+
+
+def _as_dict(told: Explanation) -> dict[str, object]:
+    from governance.policy import Permit
+
+    permitted = isinstance(told.answer, Permit)
+    reasons = () if isinstance(told.answer, Permit) else told.answer.reasons
+    return {
+        "permitted": permitted,
+        "reasons": [{"code": reason.code, "text": reason.text} for reason in reasons],
+        "until": told.until,
+        "alternatives": [{"style": str(each.style), "until": each.until} for each in told.alternatives],
+    }

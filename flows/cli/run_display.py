@@ -1,0 +1,58 @@
+"""A run as a person at the keys sees it: what it is doing, how far it is, and when it will be done."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from flows import progress
+from flows.campaign import Campaign
+from flows.cli.output import errors, plain
+
+_TITLES = {"plan": "reading and planning", "restyle": "restyling", "publish": "publishing what was approved"}
+
+
+class RunDisplay:
+    """Bars on standard error, one a stage, made when the stage is first heard of."""
+
+    def __init__(self) -> None:
+        self._bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("[dim]{task.fields[note]}"),
+            console=errors,
+        )
+        self._stages: dict[str, Any] = {}
+
+    def __enter__(self) -> RunDisplay:
+        self._bars.start()
+        self._start = self._bars.add_task("starting Prefect", total=None, note="embedded; takes a few seconds")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for stage in self._stages.values():
+            self._bars.update(stage, total=self._bars.tasks[stage].completed, note="")
+        self._bars.stop()
+
+    def hear(self, told: progress.Progress) -> None:
+        if told.stage not in self._stages:
+            self._bars.update(self._start, visible=False)
+            self._stages[told.stage] = self._bars.add_task(_TITLES[told.stage], total=told.total, note="")
+        stage = self._stages[told.stage]
+        total = told.total or self._bars.tasks[stage].total
+        self._bars.update(stage, completed=told.done, total=total, note=plain(told.note))
+
+
+def run_with_progress(campaign: Campaign, quiet: bool = False) -> dict[str, Any]:
+    """Run the Prefect flow here and now. ``quiet`` is for programs: nothing but the answer."""
+    display = nullcontext() if quiet else RunDisplay()
+    with display as shown, progress.listening(shown.hear) if shown is not None else nullcontext():
+        from flows.restyle_library import restyle_library
+
+        summary: dict[str, Any] = restyle_library(campaign.model_dump(mode="json"))
+    return summary

@@ -1,0 +1,153 @@
+"""The checks of ``restyle doctor``: each looks at one thing and says what it found and what to do next."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from importlib.metadata import version
+from typing import Literal
+
+from flows.attestation import code_version
+from flows.settings import Settings
+from flows.wiring import Services, open_services
+from stylecore.data import RestyleError
+
+_PACKAGES = [
+    "torch",
+    "torchvision",
+    "prefect",
+    "mlflow",
+    "sqlalchemy",
+    "pillow",
+    "piq",
+    "c2pa-python",
+    "cedarpy",
+    "boto3",
+]
+_FREE_SPACE_WANTED_BYTES = 5_000_000_000
+_EXPIRES_SOON = timedelta(days=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``note`` is worth knowing and holds nothing up; ``bad`` does."""
+
+    subject: str
+    state: Literal["ok", "note", "bad"]
+    found: str
+    next_step: str = ""
+
+
+def diagnose(settings: Settings) -> Iterator[Finding]:
+    """Every check, the quick ones first. A check that breaks is a finding and never ends the diagnosis."""
+    yield _versions()
+    yield from _attempt("workspace", lambda: _workspace(settings))
+    yield from _attempt("devices", _devices)
+    checks: tuple[tuple[str, Callable[[Services], Finding]], ...] = (
+        ("ledger", _ledger),
+        ("policy", _policy),
+        ("signing identity", _identity),
+        ("weights", _weights),
+        ("style registry", _registry),
+        ("orchestration", _prefect),
+    )
+    for subject, check in checks:
+        yield from _attempt(subject, partial(_with_services, check, settings))
+
+
+def _with_services(check: Callable[[Services], Finding], settings: Settings) -> Finding:
+    return check(open_services(settings))
+
+
+def _attempt(subject: str, check: Callable[[], Finding]) -> Iterator[Finding]:
+    try:
+        yield check()
+    except RestyleError as problem:
+        yield Finding(subject, "bad", problem.got, problem.next_step or problem.expected)
+    except Exception as problem:
+        yield Finding(subject, "bad", f"{type(problem).__name__}: {problem}", "--debug shows where")
+
+
+def _versions() -> Finding:
+    told = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+    return Finding("versions", "ok", f"restyle {code_version()}, Python {platform.python_version()}, {told}")
+
+
+def _workspace(settings: Settings) -> Finding:
+    open_services(settings)
+    free = shutil.disk_usage(settings.workspace).free
+    told = f"{settings.workspace}, {free / 1e9:.0f} GB free"
+    if free < _FREE_SPACE_WANTED_BYTES:
+        return Finding("workspace", "note", told, "make room: renditions and staged originals are kept here")
+    return Finding("workspace", "ok", told)
+
+
+def _devices() -> Finding:
+    import torch
+
+    from stylecore.engine import Engine
+
+    told = f"{Engine.choose('auto').describe()['device']}, {len(os.sched_getaffinity(0))} cores"
+    if torch.cuda.is_available():
+        return Finding("devices", "ok", told)
+    return Finding("devices", "note", f"{told}, no GPU", "nothing; for a GPU install a torch that is built for it")
+
+
+def _ledger(services: Services) -> Finding:
+    from governance import ledger
+
+    head = ledger.head(services.records)
+    return Finding("ledger", "ok", f"{services.records.name}, {head.seq} events")
+
+
+def _policy(services: Services) -> Finding:
+    where = services.settings.policy_folder or "the policies restyle ships"
+    return Finding("policy", "ok", f"{where}, digest {services.policy.digest.short}, valid")
+
+
+def _identity(services: Services) -> Finding:
+    identity = services.identity
+    told = f"{identity.subject}, {identity.algorithm}, valid until {identity.expires_on:%Y-%m-%d}"
+    if identity.is_development:
+        step = "for production set RESTYLE_SIGNING_CERTIFICATE and RESTYLE_SIGNING_KEY to your own PEM files"
+        return Finding("signing identity", "note", f"development identity; {told}", step)
+    if identity.expires_on - datetime.now(UTC) < _EXPIRES_SOON:
+        return Finding("signing identity", "note", told, "renew the certificate before it ends")
+    return Finding("signing identity", "ok", told)
+
+
+def _weights(services: Services) -> Finding:
+    from stylecore.weights import KNOWN_WEIGHTS, WeightsFolder
+
+    folder = WeightsFolder(services.settings.weights)
+    present = [name for name in KNOWN_WEIGHTS if folder.find(name) is not None]
+    if present:
+        return Finding("weights", "ok", f"{', '.join(present)} in {folder.path}")
+    step = "for the LPIPS score: `restyle weights pull --from FOLDER_OR_URL`; a bound on lpips holds items until then"
+    return Finding("weights", "note", f"none in {folder.path}", step)
+
+
+def _registry(services: Services) -> Finding:
+    names = services.catalogue.names()
+    if not names:
+        return Finding("style registry", "note", "no style is registered", "`restyle styles register --bundled`")
+    return Finding("style registry", "ok", f"{len(names)} styles: {', '.join(names)}")
+
+
+def _prefect(services: Services) -> Finding:
+    """Asked only where there is a server: the embedded one is started by a run and would take seconds here."""
+    url = services.settings.prefect_api_url
+    if url is None:
+        return Finding("orchestration", "ok", "Prefect, embedded: started with each run")
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        problem = client.api_healthcheck()
+    if problem is not None:
+        return Finding("orchestration", "bad", f"{url}: {problem}", "start the Prefect server, or correct its address")
+    return Finding("orchestration", "ok", f"Prefect at {url}")

@@ -1,0 +1,114 @@
+"""Putting an approved rendition where it belongs: policy asked again, signed once, written without overwriting.
+
+It may be interrupted anywhere. The signed bytes are staged and their digest is recorded before they are written, so
+whoever goes on finds them again and writes the very same ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import PurePosixPath
+
+from flows.staging import Staging
+from flows.stores.base import Store
+from governance import outcomes
+from governance.db import Database
+from governance.items import Item
+from governance.outcomes import Published, Refused, Signed
+from governance.policy import Action, Permit, Policy, Purpose, Refusal, StyleTerms
+from governance.provenance.carriers.formats import media_type_of
+from governance.provenance.content_credentials import Parent, sign
+from governance.provenance.identity import SigningIdentity
+from governance.provenance.statement import Statement
+from governance.provenance.xmp import embed_xmp
+from stylecore.data import Digest, StyleRef
+
+_SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/tiff": ".tif"}
+SIDECAR_SUFFIX = ".restyle.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An approved item with all that its publication needs."""
+
+    item: Item
+    asset: bytes
+    rendition: bytes
+    media_type: str
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """The services that publishing needs; one for a campaign's source and destination."""
+
+    records: Database
+    staging: Staging
+    source: Store
+    shelf: Store
+    policy: Policy
+    terms_of: Callable[[StyleRef], StyleTerms]
+    identity: SigningIdentity
+    actor: str
+    run_id: str | None
+    today: Callable[[], date]
+
+    def permit(self, item: Item, action: Action) -> Permit | Refusal:
+        """Ask the policy anew, with the facts and terms of this moment: licences end, and consents are withdrawn."""
+        facts = self.source.facts(item.ref)
+        purpose = Purpose(item.asked_by, item.channel, item.territory)
+        return self.policy.check(facts, self.terms_of(item.style), purpose, self.today(), action)
+
+    def publish(self, ready: Ready) -> Published | Refused:
+        answer = self.permit(ready.item, "publish")
+        if isinstance(answer, Refusal):
+            refused = Refused(ready.item.item_id, answer.reasons)
+            outcomes.refuse_publishing(self.records, self.actor, refused, run_id=self.run_id)
+            return refused
+        content = self._signed(ready)
+        published = Published(ready.item.item_id, Digest.of(content), self._put(ready, content))
+        outcomes.mark_published(self.records, self.actor, [published], run_id=self.run_id)
+        return published
+
+    def _signed(self, ready: Ready) -> bytes:
+        """The signed file: the one that was signed before, if there is one, else signed and staged now."""
+        if ready.item.output_digest is not None:
+            return self.staging.get(ready.item.output_digest)
+        title = PurePosixPath(output_key(ready.item, ready.media_type)).name
+        content = sign(
+            embed_xmp(ready.rendition, ready.statement, title=title),
+            ready.media_type,
+            ready.statement,
+            self.identity,
+            title=title,
+            style_title=str(ready.item.style),
+            parent=_parent(ready.asset),
+        )
+        digest = self.staging.put(content)
+        outcomes.record_signed(self.records, self.actor, [Signed(ready.item.item_id, digest)], run_id=self.run_id)
+        return content
+
+    def _put(self, ready: Ready, content: bytes) -> str:
+        """The statement first, so that no picture ever lies there without its provenance."""
+        key = output_key(ready.item, ready.media_type)
+        about = {"restyle-item": str(ready.item.item_id), "restyle-statement": str(ready.statement.digest)}
+        statement = ready.statement.content
+        self.shelf.put_new(
+            key + SIDECAR_SUFFIX, statement, digest=Digest.of(statement), media_type="application/json", metadata=about
+        )
+        put = self.shelf.put_new(key, content, digest=Digest.of(content), media_type=ready.media_type, metadata=about)
+        return put.uri
+
+
+def output_key(item: Item, media_type: str) -> str:
+    """Readable, and unique for the item: another recipe or a newer original never overwrites what was delivered."""
+    source = PurePosixPath(item.ref.key)
+    name = f"{source.stem}.{item.style.name}.{item.item_id[:10]}{_SUFFIXES[media_type]}"
+    return str(source.with_name(name))
+
+
+def _parent(asset: bytes) -> Parent | None:
+    media_type = media_type_of(asset)
+    return None if media_type is None else Parent(asset, media_type)

@@ -1,0 +1,172 @@
+"""The batch: plan the library, cut it into shards, run them, publish, report. Prefect schedules and shows it.
+
+The unit of work for Prefect is the shard, never the asset. Prefect is not the record either: what happened is in the
+ledger, and a run that was killed goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import PrefectFuture
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+from flows import progress
+from flows.approved_items import publish_approved
+from flows.campaign import Campaign
+from flows.ended import FAILED, Ended
+from flows.prefect_state import crash_flow_runs, current_flow_run_id
+from flows.report import write_report
+from flows.run_records import begin, campaign_of, interrupted, recorded
+from flows.settings import Settings
+from flows.shard import Tools, run_shard
+from flows.wiring import ApprovedStyle, Services, open_services, planner, tools
+from governance import items, runs
+from governance.items import Item, ItemState
+from governance.planning import PlanPage, plan_page
+from stylecore.data import Digest
+
+MAX_SHARDS = 1_500
+"""Prefect's embedded server drops task history past a few thousand; a larger library gets larger shards."""
+_TOLD_FAILURES = 50
+_ONE_SHARD_AT_A_TIME: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=1)
+"""In one process: a shard keeps every core busy by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many items got where, and the first of those that could not be done, with their reasons."""
+
+    states: Counter[str] = field(default_factory=Counter)
+    failures: tuple[dict[str, str], ...] = ()
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(self.states + other.states, (self.failures + other.failures)[:_TOLD_FAILURES])
+
+
+@flow(
+    name="restyle-library",
+    flow_run_name="{campaign[campaign]}",
+    task_runner=_ONE_SHARD_AT_A_TIME,
+    validate_parameters=False,
+)
+def restyle_library(campaign: dict[str, Any]) -> dict[str, Any]:
+    """Restyle the assets that a campaign asks for. ``campaign`` is the campaign file's content."""
+    settings = Settings()
+    services, asked = open_services(settings), Campaign.model_validate(campaign)
+    crash_flow_runs(run.flow_run_id for run in interrupted(services.records, settings.actor))
+    style = services.approved_style(asked.style.name, asked.style.version)
+    run = begin(services.records, asked, settings.actor, current_flow_run_id())
+    with recorded(services.records, run):
+        unread = plan_library(run.run_id, style)
+        tally = _run_shards(run.run_id, services, style)
+        tally += publish_leftovers(run.run_id)
+    return _told(services, run.run_id, tally, unread)
+
+
+@task(cache_policy=NO_CACHE)
+def plan_library(run_id: str, style: ApprovedStyle) -> list[dict[str, str]]:
+    """Every asset the campaign selects becomes an item that may be done or one that may not. Returns the unreadable."""
+    services = open_services(Settings())
+    run = runs.get(services.records, run_id)
+    unread: list[dict[str, str]] = []
+    seen = PlanPage()
+    for page in planner(services, campaign_of(services.records, run_id), style).pages():
+        seen += plan_page(services.records, run_id, run.actor, page.items)
+        unread += [{"key": each.ref.key, **asdict(each.reason)} for each in page.unreadable]
+        progress.tell("plan", seen.seen + len(unread))
+    return unread
+
+
+@task(cache_policy=NO_CACHE, task_run_name="shard {number}")
+def stylize_shard(run_id: str, number: int, item_ids: list[Digest]) -> Tally:
+    """One shard on one worker. Items that somebody else has done meanwhile are left alone."""
+    services = open_services(Settings())
+    shard = [item for item in items.get_many(services.records, item_ids) if item.state is ItemState.PLANNED]
+    return _tallied(run_shard(shard, _tools_of(run_id)), "restyle")
+
+
+@task(cache_policy=NO_CACHE)
+def publish_leftovers(run_id: str) -> Tally:
+    """What was approved, by people or by a run that was interrupted, and has not been published yet."""
+    services = open_services(Settings())
+    run = runs.get(services.records, run_id)
+    return _tallied(publish_approved(services, run.actor, run.campaign), "publish")
+
+
+def _run_shards(run_id: str, services: Services, style: ApprovedStyle) -> Tally:
+    """Submit shards a few at a time, so that a million items are never in memory at once."""
+    campaign = campaign_of(services.records, run_id)
+    total = sum(1 for _ in _waiting(services, campaign, style))
+    size = max(campaign.engine.shard_size, -(-total // MAX_SHARDS))
+    progress.tell("restyle", 0, total)
+    waiting = _waiting(services, campaign, style)
+    tally, number, submitted = Tally(), 0, list[PrefectFuture[Tally]]()
+    while shard := [item.item_id for item in islice(waiting, size)]:
+        number += 1
+        submitted.append(stylize_shard.submit(run_id, number, shard))
+        if len(submitted) > 2:
+            tally += submitted.pop(0).result()
+    return sum((future.result() for future in submitted), tally)
+
+
+def _waiting(services: Services, campaign: Campaign, style: ApprovedStyle) -> Iterator[Item]:
+    """What is planned and is what this campaign asks for now; an older recipe's leftovers are not."""
+    planned = items.every(
+        services.records,
+        states=(ItemState.PLANNED,),
+        campaign=campaign.campaign,
+        destination=campaign.publish.store.label,
+    )
+    wanted = (style.ref, campaign.full_recipe, campaign.purpose.channel, campaign.purpose.territory)
+    return (item for item in planned if (item.style, item.recipe, item.channel, item.territory) == wanted)
+
+
+@lru_cache(maxsize=2)
+def _tools_of(run_id: str) -> Tools:
+    services = open_services(Settings())
+    campaign = campaign_of(services.records, run_id)
+    style = services.approved_style(campaign.style.name, campaign.style.version)
+    return tools(services, campaign, style, run_id, runs.get(services.records, run_id).actor)
+
+
+def _tallied(ended: Iterator[Ended], stage: str) -> Tally:
+    tally = Tally()
+    for done, each in enumerate(ended, start=1):
+        why = ({"key": each.key, **asdict(each.reasons[0])},) if each.state == FAILED else ()
+        tally += Tally(Counter({each.state: 1}), why)
+        progress.tell(stage, done, note=each.key)
+    return tally
+
+
+def _told(services: Services, run_id: str, tally: Tally, unread: list[dict[str, str]]) -> dict[str, Any]:
+    """What the run came to: for the caller as a value, for Prefect's pages as an artifact."""
+    run = runs.get(services.records, run_id)
+    report = write_report(services, run)
+    summary = {
+        "run_id": run_id,
+        "plan": asdict(run.planned),
+        "states": dict(tally.states),
+        "failures": list(tally.failures),
+        "unreadable": unread[:_TOLD_FAILURES],
+        "unreadable_count": len(unread),
+        "report": str(report),
+    }
+    create_markdown_artifact(_as_markdown(run.campaign, summary), key="restyle-run", description=f"run {run_id}")
+    return summary
+
+
+def _as_markdown(campaign: str, summary: dict[str, Any]) -> str:
+    rows = [f"| {state} | {number} |" for state, number in sorted(summary["states"].items())]
+    planned = ", ".join(f"{number} {name}" for name, number in summary["plan"].items() if number)
+    return "\n".join(
+        [f"# {campaign}", f"Plan: {planned or 'nothing'}", "", "| state | items |", "| --- | --- |", *rows]
+    )

@@ -1,0 +1,78 @@
+"""The only reader of the environment. Every setting has the prefix RESTYLE_ and a default that needs no server."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Where things are. The defaults put everything into one folder, the workspace."""
+
+    model_config = SettingsConfigDict(env_prefix="RESTYLE_", frozen=True, extra="ignore")
+
+    home: Path = Field(Path(".restyle"), description="the workspace: everything restyle keeps lives below it")
+    ledger_url: SecretStr | None = Field(None, description="database of the ledger; default: SQLite in the workspace")
+    mlflow_uri: str | None = Field(None, description="MLflow tracking server; default: SQLite in the workspace")
+    mlflow_artifacts: str | None = Field(None, description="where a new MLflow experiment keeps its files")
+    prefect_api_url: str | None = Field(None, description="Prefect server; default: embedded, in the workspace")
+    policy_folder: Path | None = Field(None, description="Cedar policies; default: the ones restyle ships")
+    weights_folder: Path | None = Field(None, description="backbones for LPIPS; default: WORKSPACE/weights")
+    signing_certificate: Path | None = Field(None, description="PEM chain; default: a development identity")
+    signing_key: Path | None = Field(None, description="PEM private key that belongs to the certificate")
+    workers: int | None = Field(None, ge=1, le=256, description="pictures in work at once; default: one a core")
+    actor: str = Field(default_factory=lambda: os.environ.get("USER") or "unknown", description="who is at the keys")
+
+    @property
+    def workspace(self) -> Path:
+        return self.home.expanduser().resolve()
+
+    @property
+    def database_url(self) -> str:
+        return self.ledger_url.get_secret_value() if self.ledger_url else f"sqlite:///{self.workspace / 'ledger.db'}"
+
+    @property
+    def tracking_uri(self) -> str:
+        return self.mlflow_uri or f"sqlite:///{self.workspace / 'mlflow' / 'mlflow.db'}"
+
+    @property
+    def artifact_root(self) -> str:
+        return self.mlflow_artifacts or (self.workspace / "mlflow" / "artifacts").as_uri()
+
+    @property
+    def weights(self) -> Path:
+        return self.weights_folder or self.workspace / "weights"
+
+    @property
+    def worker_count(self) -> int:
+        return self.workers or len(os.sched_getaffinity(0))
+
+
+def for_this_process(home: Path | None) -> Settings:
+    """The settings of a command, put where the flows it starts will look for theirs."""
+    if home is not None:
+        os.environ["RESTYLE_HOME"] = str(home)
+    settings = Settings()
+    quiet_dependencies(settings)
+    return settings
+
+
+def quiet_dependencies(settings: Settings) -> None:
+    """Prefect and MLflow read the environment when they are imported, so this runs before either is.
+
+    Their telemetry is off, results are JSON and never pickles, and the embedded API may take its time to start:
+    on a busy machine its default of twenty seconds is not enough.
+    """
+    os.environ["DO_NOT_TRACK"] = "true"
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
+    os.environ.setdefault("PREFECT_HOME", str(settings.workspace / "prefect"))
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+    os.environ.setdefault("PREFECT_RESULTS_DEFAULT_SERIALIZER", "json")
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
+    if settings.prefect_api_url:
+        os.environ["PREFECT_API_URL"] = settings.prefect_api_url

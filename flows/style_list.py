@@ -1,0 +1,62 @@
+"""What the registry holds beside what the ledger approved, as one list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from flows.wiring import Services
+from governance import approvals
+from governance.approvals import Approval
+from stylecore.data import StyleRef
+
+
+@dataclass(frozen=True, slots=True)
+class ListedStyle:
+    style: StyleRef
+    package: str
+    approval: Approval | None
+
+    @property
+    def state(self) -> str:
+        if self.approval is None:
+            return "registered"
+        if self.approval.style.package_digest != self.style.package_digest:
+            return "changed since its approval"
+        return str(self.approval.state)
+
+    def cells(self) -> tuple[str, ...]:
+        style = (self.style.name, str(self.style.version), f"{self.package} {self.style.package_digest.short}")
+        if self.approval is None:
+            return (*style, self.state, "", "", "", "", "")
+        terms = self.approval.terms
+        until = "no end" if terms.valid_until is None else terms.valid_until.isoformat()
+        sets = (terms.asset_classes, terms.channels, terms.territories)
+        return (*style, self.state, terms.licence_id, until, *(_listed(each) for each in sets))
+
+    def as_dict(self) -> dict[str, Any]:
+        told: dict[str, Any] = {**asdict(self.style), "package": self.package, "state": self.state}
+        if self.approval is not None:
+            terms = asdict(self.approval.terms)
+            told["approved_by"] = self.approval.approved_by
+            told["terms"] = {
+                name: sorted(each) if isinstance(each, frozenset) else each for name, each in terms.items()
+            }
+        return told
+
+
+def listed_styles(services: Services) -> list[ListedStyle]:
+    """Every registered version, by name and number."""
+    return list(_listed_styles(services))
+
+
+def _listed_styles(services: Services) -> Iterator[ListedStyle]:
+    for name in services.catalogue.names():
+        for version in services.catalogue.versions(name):
+            approval = approvals.find(services.records, name, version.ref.version)
+            yield ListedStyle(version.ref, version.package, approval)
+
+
+def _listed(words: frozenset[str]) -> str:
+    return "any" if approvals.ANY in words else ", ".join(sorted(words))

@@ -1,0 +1,201 @@
+"""The only builder of concrete services: from settings to the things the flows work with, each on first use."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+from flows.campaign import Campaign
+from flows.errors import NotPermitted, WorkspaceError
+from flows.planner import Planner
+from flows.publishing import Publisher
+from flows.settings import Settings
+from flows.staging import Staging
+from flows.stores import open_store
+from flows.stores.base import Store
+from flows.stores.local import FolderStore
+from flows.stores.spec import StoreSpec
+from governance import approvals
+from governance.approvals import Approval, ApprovalState
+from governance.db import Database
+from governance.policy import Policy, StyleTerms
+from governance.provenance.identity import SigningIdentity
+from registry.catalogue import Catalogue
+from registry.errors import IntegrityError
+from registry.package import StylePackage, load_style
+from stylecore.data import StyleRef
+
+if TYPE_CHECKING:
+    from flows.shard import Tools
+
+
+class Services:
+    """The services of one workspace. Opening one twice gives the same one, so threads and shards share them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def records(self) -> Database:
+        return Database.open(self.settings.database_url)
+
+    @cached_property
+    def policy(self) -> Policy:
+        folder = self.settings.policy_folder
+        return Policy.shipped() if folder is None else Policy.from_folder(folder)
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        own = self.settings.workspace / "mlflow"
+        own.mkdir(parents=True, exist_ok=True)
+        cache = self.settings.workspace / "cache" / "packages"
+        return Catalogue(self.settings.tracking_uri, self.settings.artifact_root, cache)
+
+    @cached_property
+    def staging(self) -> Staging:
+        folder = self.settings.workspace / "staging"
+        folder.mkdir(parents=True, exist_ok=True)
+        return Staging(FolderStore(folder, "staging"))
+
+    @cached_property
+    def identity(self) -> SigningIdentity:
+        chain, key = self.settings.signing_certificate, self.settings.signing_key
+        if chain is None or key is None:
+            return SigningIdentity.load_or_create(self.settings.workspace / "identity")
+        return SigningIdentity.from_files(chain, key)
+
+    def store(self, spec: StoreSpec) -> Store:
+        return open_store(spec)
+
+    def shelf(self, spec: StoreSpec) -> Store:
+        """A store to write to: a folder of ours may be made, a bucket is somebody's decision."""
+        if spec.kind == "folder":
+            spec.path.mkdir(parents=True, exist_ok=True)
+        return open_store(spec)
+
+    def terms_of(self, style: StyleRef) -> StyleTerms:
+        """On what terms the style may be used at this moment; a revocation therefore counts at the next item."""
+        found = approvals.find(self.records, style.name, style.version)
+        if found is None:
+            nothing: frozenset[str] = frozenset()
+            return StyleTerms(style, False, "none", None, nothing, nothing, nothing)
+        return terms_of_approval(found, style)
+
+    def approved_style(self, name: str, version: int | None) -> ApprovedStyle:
+        """The style version that is approved now, with its package checked against the digest that was approved."""
+        approval = approvals.current(self.records, name, version)
+        if approval is None:
+            what = name if version is None else f"{name} v{version}"
+            raise NotPermitted(
+                f"the style {what} is not approved",
+                f"one of {', '.join(str(each.style) for each in approvals.all_current(self.records)) or 'none yet'}",
+                f"`restyle styles list` shows what is registered; `restyle styles approve {name}` approves it",
+            )
+        return ApprovedStyle(approval, self._package_of(approval.style))
+
+    def _package_of(self, style: StyleRef) -> StylePackage:
+        try:
+            return self.catalogue.fetch(style)
+        except IntegrityError as problem:
+            approvals.record_mismatch(self.records, style, str(problem), self.settings.actor)
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovedStyle:
+    """A style somebody allowed, and the bytes that the approval pins."""
+
+    approval: Approval
+    package: StylePackage
+
+    @property
+    def ref(self) -> StyleRef:
+        return self.approval.style
+
+
+def terms_of_approval(approval: Approval, style: StyleRef) -> StyleTerms:
+    """An approval as the policy knows it. It covers the very bytes it pins and no others."""
+    holds = approval.state is ApprovalState.APPROVED and approval.style.package_digest == style.package_digest
+    terms = approval.terms
+    return StyleTerms(
+        style, holds, terms.licence_id, terms.valid_until, terms.asset_classes, terms.channels, terms.territories
+    )
+
+
+def open_services(settings: Settings) -> Services:
+    """The services of a workspace that exists and can be written."""
+    try:
+        settings.workspace.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(settings, error.strerror or str(error)) from error
+    if not os.access(settings.workspace, os.W_OK | os.X_OK):
+        raise _unusable(settings, "it is not writable")
+    return _services(settings)
+
+
+@lru_cache(maxsize=8)
+def _services(settings: Settings) -> Services:
+    return Services(settings)
+
+
+def _unusable(settings: Settings, why: str) -> WorkspaceError:
+    return WorkspaceError(
+        f"the workspace {settings.workspace} cannot be used ({why})",
+        "a folder that can be written",
+        "Choose another with --home or RESTYLE_HOME",
+    )
+
+
+def planner(services: Services, campaign: Campaign, style: ApprovedStyle) -> Planner:
+    """What plans this campaign."""
+    return Planner(
+        records=services.records,
+        source=services.store(campaign.source.store),
+        policy=services.policy,
+        terms=services.terms_of(style.ref),
+        campaign=campaign,
+        destination=campaign.publish.store.label,
+        today=date.today,
+    )
+
+
+def publisher(services: Services, campaign: Campaign, actor: str, run_id: str | None) -> Publisher:
+    """What publishes the renditions of this campaign."""
+    return Publisher(
+        records=services.records,
+        staging=services.staging,
+        source=services.store(campaign.source.store),
+        shelf=services.shelf(campaign.publish.store),
+        policy=services.policy,
+        terms_of=services.terms_of,
+        identity=services.identity,
+        actor=actor,
+        run_id=run_id,
+        today=date.today,
+    )
+
+
+def tools(services: Services, campaign: Campaign, style: ApprovedStyle, run_id: str, actor: str) -> Tools:
+    """What one run's shards work with. torch is imported from here on."""
+    from dataclasses import replace
+
+    from flows.shard import Tools
+    from stylecore.engine import Engine
+    from stylecore.score import Judge
+
+    engine = Engine.choose(campaign.engine.device)
+    if campaign.engine.batch_size is not None:
+        engine = replace(engine, batch_size=campaign.engine.batch_size)
+    return Tools(
+        run_id=run_id,
+        publisher=publisher(services, campaign, actor, run_id),
+        model=load_style(style.package, style.ref.name),
+        engine=engine,
+        judge=Judge(services.settings.weights),
+        recipe=campaign.full_recipe,
+        routing=campaign.rules,
+        workers=services.settings.worker_count if engine.device == "cpu" else 1,
+    )

@@ -1,0 +1,1 @@
+"""May we, should we, did we. No torch, no MLflow, no Prefect."""

@@ -1,0 +1,262 @@
+"""The tables, declared once. Rows never leave this package; functions hand out frozen values instead.
+
+Instants are kept as text of one width (``2025-01-31T09:00:00.000000Z``) on every database: what the ledger digests
+is then exactly what is stored, and text order is time order. JSON is kept as canonical text for the same reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Annotated, cast
+
+from sqlalchemy import (
+    BigInteger,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from stylecore.data import Digest
+
+SCHEMA_REVISION = "0001"
+"""The migration this code expects; a test holds it equal to the newest one in ``migrations/versions``."""
+
+
+def instant_text(instant: datetime) -> str:
+    if instant.tzinfo is None:
+        raise ValueError(f"an instant without a time zone: {instant!r}")
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def instant_of(stored: str) -> datetime:
+    return datetime.fromisoformat(stored)
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment in UTC, to the microsecond."""
+
+    impl = String(27)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        return None if value is None else instant_text(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else instant_of(value)
+
+
+class DigestText(TypeDecorator[Digest]):
+    """A sha256; what comes out of the database is checked to be one."""
+
+    impl = String(64)
+    cache_ok = True
+
+    def process_bind_param(self, value: Digest | None, dialect: Dialect) -> str | None:
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Digest | None:
+        return None if value is None else Digest(value)
+
+
+Counter = Annotated[int, mapped_column(BigInteger().with_variant(Integer, "sqlite"))]
+Ordinal = Annotated[
+    int, mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+]
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {str: Text(), datetime: Instant(), Digest: DigestText()}  # noqa: RUF012
+
+
+class EventRow(Base):
+    """The ledger. Triggers refuse every UPDATE and DELETE."""
+
+    __tablename__ = "events"
+    seq: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False
+    )
+    at: Mapped[str] = mapped_column(String(27), index=True)
+    kind: Mapped[str] = mapped_column(String(64))
+    actor: Mapped[str]
+    subject: Mapped[str]
+    body: Mapped[str]
+    prev_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+
+    __table_args__ = (Index(None, "subject", "seq"), Index(None, "kind", "seq"))
+
+
+class LedgerHeadRow(Base):
+    """The last event, said a second time in another place, so that a cut-off tail is seen. Always one row."""
+
+    __tablename__ = "ledger_head"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    seq: Mapped[Counter]
+    at: Mapped[str] = mapped_column(String(27))
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class RunRow(Base):
+    __tablename__ = "runs"
+    run_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    campaign: Mapped[str]
+    campaign_digest: Mapped[Digest]
+    campaign_text: Mapped[str]
+    actor: Mapped[str]
+    host: Mapped[str]
+    pid: Mapped[int]
+    flow_run_id: Mapped[str | None]
+    state: Mapped[str] = mapped_column(String(16))
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    problem: Mapped[str | None]
+    plan_seen: Mapped[Counter]
+    plan_new: Mapped[Counter]
+    plan_refused_new: Mapped[Counter]
+    plan_already: Mapped[Counter]
+    plan_lifted: Mapped[Counter]
+    plan_withdrawn: Mapped[Counter]
+    plan_changed: Mapped[Counter]
+    counts: Mapped[str | None]
+
+    __table_args__ = (Index(None, "started_at"), Index(None, "state"))
+
+
+class ItemRow(Base):
+    """One unit of work: this content, at this place, in this style, for this purpose."""
+
+    __tablename__ = "items"
+    ordinal: Mapped[Ordinal]
+    item_id: Mapped[Digest] = mapped_column(unique=True)
+    campaign: Mapped[str]
+    planned_in_run: Mapped[str] = mapped_column(ForeignKey("runs.run_id"))
+    touched_in_run: Mapped[str] = mapped_column(ForeignKey("runs.run_id"))
+    store: Mapped[str]
+    key: Mapped[str]
+    version: Mapped[str]
+    size_bytes: Mapped[Counter]
+    modified_at: Mapped[datetime | None]
+    uri: Mapped[str]
+    asset_digest: Mapped[Digest] = mapped_column(index=True)
+    asset_class: Mapped[str]
+    style_name: Mapped[str]
+    style_version: Mapped[int]
+    package_digest: Mapped[Digest]
+    recipe: Mapped[str]
+    channel: Mapped[str]
+    territory: Mapped[str]
+    asked_by: Mapped[str]
+    destination: Mapped[str]
+    pipeline: Mapped[str]
+    state: Mapped[str] = mapped_column(String(16))
+    reasons: Mapped[str]
+    scores: Mapped[str | None]
+    rendition_digest: Mapped[Digest | None]
+    media_type: Mapped[str | None]
+    width_px: Mapped[int | None]
+    height_px: Mapped[int | None]
+    statement_digest: Mapped[Digest | None]
+    output_digest: Mapped[Digest | None]
+    output_uri: Mapped[str | None]
+    approvals_needed: Mapped[int]
+    times_held: Mapped[int]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    __table_args__ = (
+        Index(None, "state", "ordinal"),
+        Index(None, "campaign", "state", "ordinal"),
+        Index(None, "touched_in_run", "state"),
+        Index(None, "package_digest", "ordinal"),
+        # Most items have no output yet: an index of only those that do is far smaller.
+        Index(
+            "ix_items_rendition_digest",
+            "rendition_digest",
+            sqlite_where=text("rendition_digest IS NOT NULL"),
+            postgresql_where=text("rendition_digest IS NOT NULL"),
+        ),
+        Index(
+            "ix_items_output_digest",
+            "output_digest",
+            sqlite_where=text("output_digest IS NOT NULL"),
+            postgresql_where=text("output_digest IS NOT NULL"),
+        ),
+    )
+
+
+class StyleApprovalRow(Base):
+    """The allowlist: one row a style version, its history is in the ledger."""
+
+    __tablename__ = "style_approvals"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    package_digest: Mapped[Digest] = mapped_column(index=True)
+    licence_id: Mapped[str]
+    licence_holder: Mapped[str]
+    valid_until: Mapped[date | None]
+    asset_classes: Mapped[str]
+    channels: Mapped[str]
+    territories: Mapped[str]
+    approved_by: Mapped[str]
+    approved_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(16))
+
+    __table_args__ = (Index(None, "name", "state", "approved_at"),)
+
+
+class ReviewRow(Base):
+    """What one person said of one item. ``hold`` numbers the times it was held: an old yes is no yes to the new."""
+
+    __tablename__ = "reviews"
+    ordinal: Mapped[Ordinal]
+    item_id: Mapped[Digest] = mapped_column(ForeignKey("items.item_id"))
+    hold: Mapped[int]
+    reviewer: Mapped[str]
+    verdict: Mapped[str] = mapped_column(String(16))
+    reason_code: Mapped[str] = mapped_column(String(32))
+    note: Mapped[str]
+    at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("item_id", "hold", "reviewer"), Index(None, "reviewer", "at"))
+
+
+class SourceRow(Base):
+    """What a store held when it was last read. ``place`` is the digest of store and key: keys may be very long."""
+
+    __tablename__ = "sources"
+    place: Mapped[Digest] = mapped_column(primary_key=True)
+    store: Mapped[str]
+    key: Mapped[str]
+    version: Mapped[str]
+    size_bytes: Mapped[Counter]
+    digest: Mapped[Digest] = mapped_column(index=True)
+    seen_at: Mapped[datetime]
+
+
+def _table(row: type[Base]) -> Table:
+    return cast(Table, row.__table__)
+
+
+EVENTS, LEDGER_HEAD, RUNS, ITEMS = map(_table, (EventRow, LedgerHeadRow, RunRow, ItemRow))
+STYLE_APPROVALS, REVIEWS, SOURCES = map(_table, (StyleApprovalRow, ReviewRow, SourceRow))
+
+Row = Mapping[str, object]
+"""What goes into a bulk statement: column name to value."""

@@ -1,0 +1,1 @@
+"""What styles exist and which bytes they are. The only importer of MLflow."""

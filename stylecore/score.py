@@ -1,0 +1,104 @@
+"""Measure a rendition against what it was made from and the style it was made with. An absent score says why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from stylecore.data import SCORE_NAMES, Digest, Scores
+from stylecore.image import Picture
+from stylecore.metrics import lpips, ssim, style_gap
+from stylecore.metrics.psnr import psnr_db
+from stylecore.metrics.view import visible
+from stylecore.styles.base import Reference, StyleModel
+from stylecore.weights import WeightsFolder
+
+_SSIM_SCALES = {"ssim_full": 1, "ssim_quarter": 4, "ssim_eighth": 8}
+
+
+class Judge:
+    """What scoring needs beyond the pictures: LPIPS weights where this installation has them, and the references' side
+    of the style distance, computed once each. Threads may share one."""
+
+    def __init__(self, weights: WeightsFolder | Path | None = None) -> None:
+        folder = WeightsFolder(weights) if isinstance(weights, Path) else weights
+        self.lpips = lpips.Lpips.load(folder) if folder is not None else None
+        self._references: dict[Digest, style_gap.Signature | None] = {}
+
+    def reference(self, reference: Reference) -> style_gap.Signature | None:
+        key = Digest.of(repr(reference.shape).encode() + reference.tobytes())
+        if key not in self._references:
+            self._references[key] = style_gap.signature(Picture(reference))
+        return self._references[key]
+
+
+def score(before: Picture, after: Picture, model: StyleModel, judge: Judge) -> Scores:
+    """All scores of one rendition, before it is encoded. Both pictures have the same size and the same alpha.
+
+    Similarity is measured on what can be seen: cropped to the visible part, over mid-grey where that is translucent.
+    """
+    _check_comparable(before, after)
+    first, second = visible(before), visible(after)
+    if first is None or second is None:
+        return Scores(absent=dict.fromkeys(SCORE_NAMES, "nothing is visible"))
+    absent: dict[str, str] = {}
+    with torch.inference_mode():
+        values = {name: _ssim(first, second, name, absent) for name in _SSIM_SCALES}
+        values["psnr_db"] = psnr_db(first, second)
+        values["lpips"] = _lpips(first, second, judge, absent)
+    values["style_gap_closed"] = _style_gap(before, after, judge.reference(model.reference), absent)
+    return Scores(**values, absent=absent)
+
+
+def ssim_map(before: Picture, after: Picture) -> npt.NDArray[np.float32]:
+    """SSIM on luma at every visible pixel, for the report's heat map; 1 where nothing can be seen."""
+    _check_comparable(before, after)
+    first, second = visible(before), visible(after)
+    if first is None or second is None:
+        return np.ones(before.pixels.shape[:2], dtype=np.float32)
+    return ssim.ssim_map(first, second)
+
+
+def _check_comparable(before: Picture, after: Picture) -> None:
+    same_alpha = (before.alpha is None) == (after.alpha is None)
+    if before.alpha is not None and after.alpha is not None:
+        same_alpha = np.array_equal(before.alpha, after.alpha)
+    if before.pixels.shape != after.pixels.shape or not same_alpha:
+        raise ValueError(
+            f"pictures of {before.pixels.shape} and {after.pixels.shape}; expected the same size and the same alpha"
+        )
+
+
+def _ssim(before: Tensor, after: Tensor, name: str, absent: dict[str, str]) -> float | None:
+    value = ssim.ssim(before, after, _SSIM_SCALES[name])
+    if value is None:
+        absent[name] = f"the visible part is smaller than {ssim.WINDOW_PX} pixels at this scale"
+    return value
+
+
+def _lpips(before: Tensor, after: Tensor, judge: Judge, absent: dict[str, str]) -> float | None:
+    first, second = lpips.at_working_size(before), lpips.at_working_size(after)
+    if judge.lpips is None:
+        absent["lpips"] = "no LPIPS weights in the weights folder: restyle weights pull"
+    elif min(first.shape[-2:]) < lpips.MIN_EDGE_PX:
+        absent["lpips"] = f"the visible part is smaller than {lpips.MIN_EDGE_PX} pixels"
+    else:
+        return judge.lpips.distance(first, second)
+    return None
+
+
+def _style_gap(
+    before: Picture, after: Picture, reference: style_gap.Signature | None, absent: dict[str, str]
+) -> float | None:
+    first, second = style_gap.signature(before), style_gap.signature(after)
+    if reference is None or first is None or second is None:
+        absent["style_gap_closed"] = "too little is visible to compare with a style"
+        return None
+    value = style_gap.gap_closed(first, second, reference)
+    if value is None:
+        absent["style_gap_closed"] = "there is no gap: the picture already looks like the reference"
+    return value

@@ -48,8 +48,6 @@ def _ready(publishing: Publisher, item: Item) -> Ready:
     staging = publishing.staging
     statement = Statement.parse(staging.get(item.statement_digest))
     reviewed = _with_reviews(statement, review.reviews_of(publishing.records, item.item_id))
-    if reviewed is not statement:
-        staging.put(reviewed.content)
     kept = staging.has(item.asset_digest)
     asset = staging.get(item.asset_digest) if kept else publishing.source.fetch(item.ref).content
     return Ready(item, asset, staging.get(item.rendition.digest), item.rendition.media_type, reviewed)

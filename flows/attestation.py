@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from functools import cache
 from importlib.metadata import version
+from urllib.parse import quote
 
 from governance.items import Item
 from governance.policy import Permit
@@ -18,7 +19,7 @@ from governance.provenance.statement import (
 )
 from governance.provenance.statement import attest as attested
 from governance.route import Decision
-from stylecore.data import Asset, Rendition, Scores
+from stylecore.data import Asset, AssetRef, Rendition, Scores
 from stylecore.engine import Engine
 
 
@@ -35,7 +36,11 @@ def attest(
         subject_name=f"rendition of {item.ref.key}",
         subject_sha256=rendition.digest,
         source=SourceClaim(
-            item.ref.uri, item.ref.version, asset.digest, item.asset_class, _text(permit.asked.get("asset_licence"))
+            _public_uri(item.ref),
+            item.ref.version,
+            asset.digest,
+            item.asset_class,
+            _text(permit.asked.get("asset_licence")),
         ),
         style=StyleClaim(
             item.style.name,
@@ -52,6 +57,14 @@ def attest(
         run=item.planned_in_run,
         made_at=item.created_at,
     )
+
+
+def _public_uri(ref: AssetRef) -> str:
+    """The statement travels with the file, to anyone: a folder of this machine is named by the key in it alone.
+
+    The whole address is in the ledger, and the digest says which asset it was.
+    """
+    return f"asset:{quote(ref.key)}" if ref.uri.startswith("file:") else ref.uri
 
 
 def environment(engine: Engine) -> dict[str, str]:

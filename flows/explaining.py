@@ -8,7 +8,7 @@ from pathlib import Path
 from flows.campaign import Campaign
 from flows.errors import UsageError
 from flows.stores.local import FolderStore
-from flows.wiring import Services, terms_of_approval
+from flows.wiring import Services
 from governance import approvals
 from governance.policy import Explanation, Purpose, StyleTerms
 from stylecore.data import AssetFacts, Digest, StyleRef
@@ -30,7 +30,7 @@ def explain_asset(services: Services, file: Path, style: str, channel: str, terr
 
 
 def _explained(services: Services, facts: AssetFacts, style: str, purpose: Purpose) -> Explanation:
-    approved = [terms_of_approval(each, each.style) for each in approvals.all_current(services.records)]
+    approved = [each.for_policy() for each in approvals.all_current(services.records)]
     wanted = next((each for each in reversed(approved) if each.style.name == style), None)
     return services.policy.explain(facts, wanted or _unapproved(style), approved, purpose, date.today())
 

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 
 from flows.staging import Staging
 from flows.stores.base import Store
-from governance import outcomes
+from governance import items, outcomes
 from governance.db import Database
 from governance.items import Item
 from governance.outcomes import Published, Refused, Signed
@@ -73,11 +73,19 @@ class Publisher:
         return published
 
     def _signed(self, ready: Ready) -> bytes:
-        """The signed file: the one that was signed before, if there is one, else signed and staged now."""
+        """The signed file: the one that was signed before, if there is one, else signed, staged and recorded now."""
         if ready.item.output_digest is not None:
             return self.staging.get(ready.item.output_digest)
+        content = self._newly_signed(ready)
+        signed = Signed(ready.item.item_id, self.staging.put(content), self.staging.put(ready.statement.content))
+        if outcomes.record_signed(self.records, self.actor, [signed], run_id=self.run_id):
+            return content
+        first = items.get(self.records, ready.item.item_id)
+        return content if first is None or first.output_digest is None else self.staging.get(first.output_digest)
+
+    def _newly_signed(self, ready: Ready) -> bytes:
         title = PurePosixPath(output_key(ready.item, ready.media_type)).name
-        content = sign(
+        return sign(
             embed_xmp(ready.rendition, ready.statement, title=title),
             ready.media_type,
             ready.statement,
@@ -86,9 +94,6 @@ class Publisher:
             style_title=str(ready.item.style),
             parent=_parent(ready.asset),
         )
-        digest = self.staging.put(content)
-        outcomes.record_signed(self.records, self.actor, [Signed(ready.item.item_id, digest)], run_id=self.run_id)
-        return content
 
     def _put(self, ready: Ready, content: bytes) -> str:
         """The statement first, so that no picture ever lies there without its provenance."""

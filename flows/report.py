@@ -28,12 +28,12 @@ _THUMBNAIL_EDGE_PX = 640
 
 _GROUPS = (
     (ItemState.PUBLISHED, "Published", "good", "approved", "Within every bound: signed and delivered."),
-    (ItemState.APPROVED, "Approved, to publish", "good", "approved", "`restyle publish` delivers these."),
-    (ItemState.IN_REVIEW, "To review", "wait", "to review", "A person decides: `restyle review list`."),
+    (ItemState.APPROVED, "Approved, to publish", "good", "approved", "Not delivered yet: restyle publish."),
+    (ItemState.IN_REVIEW, "To review", "wait", "to review", "A person decides: restyle review list."),
     (ItemState.REJECTED, "Rejected", "stop", "rejected", "Too far from what the campaign allows."),
     (ItemState.REFUSED, "Refused by policy", "stop", "refused", "Never restyled: rights, consent or licence say no."),
     (ItemState.QUARANTINED, "Quarantined", "odd", "quarantined", "Could not be read as a picture."),
-    (ItemState.PLANNED, "Still to do", "odd", "planned", "`restyle run` takes these up again."),
+    (ItemState.PLANNED, "Still to do", "odd", "planned", "The next run takes these up again."),
 )
 
 _SCORES = (
@@ -42,7 +42,7 @@ _SCORES = (
     ("ssim_eighth", "structure kept, at 1/8", "SSIM"),
     ("psnr_db", "signal to noise", "dB"),
     ("lpips", "perceptual distance", "LPIPS"),
-    ("style_gap_closed", "way to the style", "1 is the reference"),
+    ("style_gap_closed", "style reached", "0: a copy, 1: the reference"),
 )
 
 
@@ -63,6 +63,7 @@ class Card:
     before: str | None
     after: str | None
     heat: str | None
+    is_transparent: bool
     output: str | None
     statement: str | None
 
@@ -126,7 +127,7 @@ def _report(services: Services, run: Run, folder: Path) -> Report:
         ("started", f"{run.started_at:%Y-%m-%d %H:%M} UTC"),
     )
     nothing = "" if touched else "This run found nothing new to do; these are the campaign's items as they stand. "
-    footer = f"{nothing}`restyle audit verify` checks the ledger; `restyle audit verify-file FILE` checks any file."
+    footer = f"{nothing}restyle audit verify checks the ledger; restyle audit verify-file FILE checks any file."
     return Report(campaign.campaign, campaign.description, facts, tuple(groups), footer)
 
 
@@ -151,6 +152,7 @@ class _Sheet:
             before=self._drawn(before, f"{name}-before"),
             after=self._drawn(after, f"{name}-after"),
             heat=self._drawn(heat, f"{name}-change"),
+            is_transparent=before is not None and before.alpha is not None,
             output=item.output_uri if item.output_uri and item.output_uri.startswith("file:") else None,
             statement=self._statement(item),
         )

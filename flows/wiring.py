@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from flows.stores.base import Store
 from flows.stores.local import FolderStore
 from flows.stores.spec import StoreSpec
 from governance import approvals
-from governance.approvals import Approval, ApprovalState
+from governance.approvals import Approval
 from governance.db import Database
 from governance.policy import Policy, StyleTerms
 from governance.provenance.identity import SigningIdentity
@@ -82,7 +82,9 @@ class Services:
         if found is None:
             nothing: frozenset[str] = frozenset()
             return StyleTerms(style, False, "none", None, nothing, nothing, nothing)
-        return terms_of_approval(found, style)
+        terms = found.for_policy()
+        covers = found.style.package_digest == style.package_digest  # an approval covers the bytes it pins, no others
+        return replace(terms, style=style, approved=terms.approved and covers)
 
     def approved_style(self, name: str, version: int | None) -> ApprovedStyle:
         """The style version that is approved now, with its package checked against the digest that was approved."""
@@ -98,6 +100,7 @@ class Services:
 
     def _package_of(self, style: StyleRef) -> StylePackage:
         try:
+            self.catalogue.confirm(style)
             return self.catalogue.fetch(style)
         except IntegrityError as problem:
             approvals.record_mismatch(self.records, style, str(problem), self.settings.actor)
@@ -114,15 +117,6 @@ class ApprovedStyle:
     @property
     def ref(self) -> StyleRef:
         return self.approval.style
-
-
-def terms_of_approval(approval: Approval, style: StyleRef) -> StyleTerms:
-    """An approval as the policy knows it. It covers the very bytes it pins and no others."""
-    holds = approval.state is ApprovalState.APPROVED and approval.style.package_digest == style.package_digest
-    terms = approval.terms
-    return StyleTerms(
-        style, holds, terms.licence_id, terms.valid_until, terms.asset_classes, terms.channels, terms.territories
-    )
 
 
 def open_services(settings: Settings) -> Services:
@@ -180,8 +174,6 @@ def publisher(services: Services, campaign: Campaign, actor: str, run_id: str | 
 
 def tools(services: Services, campaign: Campaign, style: ApprovedStyle, run_id: str, actor: str) -> Tools:
     """What one run's shards work with. torch is imported from here on."""
-    from dataclasses import replace
-
     from flows.shard import Tools
     from stylecore.engine import Engine
     from stylecore.score import Judge

@@ -40,7 +40,6 @@ class EventKind(StrEnum):
     STYLE_REVOKED = "style:revoked"
     STYLE_DIGEST_MISMATCH = "style:digest-mismatch"
     POLICY_CHANGED = "policy:changed"
-    IDENTITY_CREATED = "identity:created"
 
 
 @dataclass(frozen=True, slots=True)

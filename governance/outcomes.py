@@ -65,10 +65,14 @@ _OF_VERDICT = {
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """The signed bytes of an approved item exist, and are about to be written to their destination."""
+    """The signed bytes of an approved item exist, and are about to be written to their destination.
+
+    The statement they carry may be a later one than the decision's: it adds what people said.
+    """
 
     item_id: Digest
     output_digest: Digest
+    statement_digest: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,27 +98,20 @@ def record(db: Database, run_id: str, actor: str, outcomes: Sequence[Outcome]) -
 def record_signed(
     db: Database, actor: str, signed: Sequence[Signed], *, run_id: str | None = None
 ) -> frozenset[Digest]:
-    """Remembers the digest of signed bytes before they are written, so that after a kill one knows them again."""
-    moves = [
-        Move(
-            each.item_id,
-            ItemState.APPROVED,
-            ItemState.APPROVED,
-            EventKind.ITEM_SIGNED,
-            actor,
-            {"output_digest": each.output_digest},
-            {"output_digest": each.output_digest},
-        )
-        for each in signed
-    ]
+    """Remembers the digest of signed bytes before they are written, so that after a kill one knows them again.
+
+    The first to sign wins: whoever is not told its item has to publish the bytes that are remembered, not its own.
+    """
     with db.write() as connection:
+        before = _output_digests(connection, [each.item_id for each in signed])
+        moves = [_signed(each, actor) for each in signed if before.get(each.item_id) is None]
         return move(connection, moves, run_id=run_id)
 
 
 def mark_published(
     db: Database, actor: str, published: Sequence[Published], *, run_id: str | None = None
 ) -> frozenset[Digest]:
-    """Approved becomes published, if these are the bytes that ``record_signed`` remembered last."""
+    """Approved becomes published, if these are the bytes that ``record_signed`` remembered."""
     with db.write() as connection:
         signed = _output_digests(connection, [each.item_id for each in published])
         moves = [_published(each, actor) for each in published if signed.get(each.item_id) == each.output_digest]
@@ -190,6 +187,11 @@ def _decided(outcome: Decided, actor: str, times_held: int) -> Move:
         "times_held": times_held + (target is ItemState.IN_REVIEW),
     }
     return Move(outcome.item_id, ItemState.PLANNED, target, kind, actor, told, columns)
+
+
+def _signed(each: Signed, actor: str) -> Move:
+    told = {"output_digest": each.output_digest, "statement_digest": each.statement_digest}
+    return Move(each.item_id, ItemState.APPROVED, ItemState.APPROVED, EventKind.ITEM_SIGNED, actor, told, told)
 
 
 def _published(each: Published, actor: str) -> Move:

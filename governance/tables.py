@@ -184,7 +184,7 @@ class ItemRow(Base):
     __table_args__ = (
         Index(None, "state", "ordinal"),
         Index(None, "campaign", "state", "ordinal"),
-        Index(None, "touched_in_run", "state"),
+        Index(None, "touched_in_run", "ordinal", "state"),
         Index(None, "package_digest", "ordinal"),
         # Most items have no output yet: an index of only those that do is far smaller.
         Index(

@@ -17,6 +17,7 @@ import c2pa
 from governance.provenance.carriers.formats import media_type_of
 from governance.provenance.errors import SigningError
 from governance.provenance.identity import SigningIdentity
+from governance.provenance.reading import is_plain
 from governance.provenance.sealing import UNKNOWN_INBOUND, with_own_salts
 from governance.provenance.statement import Statement
 from governance.provenance.verify import GENERATOR, STATEMENT_ASSERTION, verify_file
@@ -193,7 +194,7 @@ def _style_ingredient(statement: Statement, title: str) -> dict[str, Any]:
 
 def _parent_ingredient(statement: Statement) -> dict[str, Any]:
     name = statement.source.uri.rpartition("/")[2] or statement.source.uri
-    return _ingredient("source", "parentOf", _plain(name), None, statement.source.sha256)
+    return _ingredient("source", "parentOf", name[:_MAX_TITLE_CHARS], None, statement.source.sha256)
 
 
 def _ingredient(label: str, relationship: str, title: str, media_type: str | None, digest: Digest) -> dict[str, Any]:
@@ -208,8 +209,8 @@ def _ingredient(label: str, relationship: str, title: str, media_type: str | Non
 
 
 def _plain(title: str) -> str:
-    if not title or len(title) > _MAX_TITLE_CHARS or not title.isprintable():
-        raise SigningError(f"a title {title[:80]!r}", f"1 to {_MAX_TITLE_CHARS} printable characters")
+    if not title or len(title) > _MAX_TITLE_CHARS or not is_plain(title):
+        raise SigningError(f"a title {title[:80]!r}", f"1 to {_MAX_TITLE_CHARS} characters, none of them control")
     return title
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, NoReturn, Self, cast, get_args
+from unicodedata import category
 
 from governance.provenance.errors import StatementError
 from stylecore.data import Digest, OutputFormat
@@ -49,8 +50,8 @@ class Reader:
         return self._checked_text(key, self._value(key))
 
     def _checked_text(self, key: str, value: object) -> str:
-        if not isinstance(value, str) or len(value) > MAX_TEXT_CHARS or not value.isprintable():
-            self._complain(key, value, f"printable text of at most {MAX_TEXT_CHARS} characters")
+        if not isinstance(value, str) or len(value) > MAX_TEXT_CHARS or not is_plain(value):
+            self._complain(key, value, f"text of at most {MAX_TEXT_CHARS} characters without control characters")
         return value
 
     def whole(self, key: str) -> int:
@@ -119,6 +120,11 @@ class Reader:
         if len(inner.values) > MAX_ITEMS:
             self._complain(key, f"{len(inner.values)} entries", f"at most {MAX_ITEMS}")
         return {inner._checked_text(name, name): inner.text(name) for name in inner.values}
+
+
+def is_plain(text: str) -> bool:
+    """Whether every character may stand in JSON, XML and a terminal. File names of all the world's people are plain."""
+    return not any(category(character) in ("Cc", "Cs") or ord(character) & 0xFFFE == 0xFFFE for character in text)
 
 
 def _refuse_constant(name: str) -> NoReturn:

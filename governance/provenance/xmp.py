@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from governance.provenance.carriers.formats import carrier_of
 from governance.provenance.errors import CarrierError
+from governance.provenance.reading import is_plain
 from governance.provenance.statement import Statement
 from stylecore.data import Digest
 
@@ -49,8 +50,8 @@ class XmpClaim:
 
 def embed_xmp(content: bytes, statement: Statement, *, title: str) -> bytes:
     """The same file with our packet in it; every byte that makes a pixel stays as it is."""
-    if not title.isprintable():
-        raise CarrierError(f"a title {title[:80]!r}", "printable text")
+    if not is_plain(title):
+        raise CarrierError(f"a title {title[:80]!r}", "text without control characters")
     packet = _PACKET.format(
         rdf=_RDF,
         dc=_DC,

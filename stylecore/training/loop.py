@@ -82,8 +82,11 @@ class Trainer:
             group["lr"] = self._learning_rate()
         self._optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.gradient_clip)
-        self._optimizer.step()
+        size = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.gradient_clip)
+        if bool(torch.isfinite(size)):
+            # A crop without any contrast divides by almost nothing in every normalisation. One such step would put
+            # NaN into every weight for good, so it is left out.
+            self._optimizer.step()
         self.iteration += 1
         return self._progress(total, losses)
 
@@ -134,16 +137,21 @@ class Trainer:
             state = self._optimizer.state.get(parameter, {})
             tensors |= {f"{moment}.{name}": state[moment].contiguous() for moment in _MOMENTS if moment in state}
         partial = path.with_suffix(".partial")
-        told = {"iteration": str(self.iteration), "recipe": json.dumps(self.recipe.as_dict())}
+        told = {"iteration": str(self.iteration), "steps": str(self._steps()), "recipe": json.dumps(self.recipe.as_dict())}
         save_file(tensors, partial, metadata=told)
         partial.replace(path)
+
+    def _steps(self) -> int:
+        """How often the weights were changed: fewer than the iterations where one had to be left out."""
+        return max((int(state["step"]) for state in self._optimizer.state.values()), default=0)
 
     def load(self, path: Path) -> None:
         with safe_open(path, framework="pt") as stored:
             self.iteration = int(stored.metadata()["iteration"])
+            steps = torch.tensor(float(stored.metadata()["steps"]))
             for name, parameter in self.network.named_parameters():
                 with torch.no_grad():
                     parameter.copy_(stored.get_tensor(f"network.{name}"))
-                if self.iteration:
+                if steps:
                     moments = {moment: stored.get_tensor(f"{moment}.{name}") for moment in _MOMENTS}
-                    self._optimizer.state[parameter] = {"step": torch.tensor(float(self.iteration)), **moments}
+                    self._optimizer.state[parameter] = {"step": steps.clone(), **moments}

@@ -7,11 +7,14 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import boto3
 import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
+
+from tests.flows.world import World, make_world, twin
 
 
 @pytest.fixture(scope="session")
@@ -136,3 +139,16 @@ def refusing_server() -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a world that was made once; tests work in twins of it."""
+    return make_world(tmp_path_factory.mktemp("world") / "home").home
+
+
+@pytest.fixture
+def world(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A workspace with an approved style and an empty library, which the settings name."""
+    monkeypatch.setenv("RESTYLE_HOME", str(tmp_path / "home"))
+    return twin(tmp_path / "home", prepared)

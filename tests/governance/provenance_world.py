@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import c2pa
 import numpy as np
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from PIL import Image, ImageCms
 
 from governance.provenance.content_credentials import Parent, sign
-from governance.provenance.identity import SigningIdentity
+from governance.provenance.identity import PrivateKey, SigningIdentity
 from governance.provenance.statement import (
     DecisionClaim,
     PermitClaim,
@@ -71,6 +75,44 @@ def statement_of(content: bytes, **changes: Any) -> Statement:
     return attest(**(claims | changes))
 
 
+def issued_identity(folder: Path, key: PrivateKey) -> SigningIdentity:
+    """An identity as a certificate authority issues one, read from files: what production looks like."""
+    root_key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    usage = dict.fromkeys(
+        ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only"), False
+    )
+
+    def certificate(name: str, public_key: Any, *, is_root: bool) -> x509.Certificate:
+        may = x509.KeyUsage(
+            digital_signature=not is_root, key_cert_sign=is_root, crl_sign=is_root, decipher_only=False, **usage
+        )
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key())
+        return (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, name)]))
+            .issuer_name(x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Example CA")]))
+            .public_key(public_key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=90))
+            .add_extension(x509.BasicConstraints(ca=is_root, path_length=None), critical=True)
+            .add_extension(may, critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+            .add_extension(issuer, critical=False)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
+            .sign(root_key, hashes.SHA256())
+        )
+
+    pem, pkcs8, plain = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    leaf = certificate("Example Brand", key.public_key(), is_root=False)
+    (folder / "chain.pem").write_bytes(leaf.public_bytes(pem))
+    (folder / "anchor.pem").write_bytes(
+        certificate("Example CA", root_key.public_key(), is_root=True).public_bytes(pem)
+    )
+    (folder / "key.pem").write_bytes(key.private_bytes(pem, pkcs8, plain))
+    return SigningIdentity.from_files(folder / "chain.pem", folder / "key.pem", anchor=folder / "anchor.pem")
+
+
 def signed_picture(
     media_type: str,
     identity: SigningIdentity,
@@ -93,11 +135,9 @@ def signed_picture(
     )
 
 
-def without_anchor(identity: SigningIdentity) -> SigningIdentity:
-    return replace(identity, anchor_pem=None)
-
-
-def signed_elsewhere(content: bytes, media_type: str, identity: SigningIdentity, *, note: str = "made with care") -> bytes:
+def signed_elsewhere(
+    content: bytes, media_type: str, identity: SigningIdentity, *, note: str = "", remote_url: str | None = None
+) -> bytes:
     """A file signed by another product: its own generator, no statement, nothing of ours."""
     definition = {
         "claim_version": 2,
@@ -114,7 +154,14 @@ def signed_elsewhere(content: bytes, media_type: str, identity: SigningIdentity,
     target = io.BytesIO()
     key, chain = identity.key_pem.encode(), identity.chain_pem.encode()
     signer = c2pa.Signer.from_info(c2pa.C2paSignerInfo(b"ed25519", chain, key, None))
-    settings = {"version": 1, "builder": {"thumbnail": {"enabled": False}}}
+    settings = {
+        "version": 1,
+        "verify": {"remote_manifest_fetch": False, "verify_after_sign": False},
+        "builder": {"thumbnail": {"enabled": False}},
+    }
     builder = c2pa.Builder(definition, c2pa.Context.from_dict(settings))
+    if remote_url is not None:
+        builder.set_no_embed()
+        builder.set_remote_url(remote_url)
     builder.sign(signer, media_type, io.BytesIO(content), target)
     return target.getvalue()

@@ -15,11 +15,11 @@ from typing import Any
 import c2pa
 import numpy as np
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from governance.provenance.content_credentials import Parent, sign
 from governance.provenance.errors import SigningError
-from governance.provenance.identity import SigningIdentity
+from governance.provenance.identity import PrivateKey, SigningIdentity
 from governance.provenance.statement import with_review
 from governance.provenance.verify import verify_file
 from stylecore.data import Digest, Reason
@@ -27,6 +27,7 @@ from tests.governance.provenance_world import (
     FORMATS,
     REVIEW,
     decoded,
+    issued_identity,
     picture,
     signed_elsewhere,
     signed_picture,
@@ -239,18 +240,11 @@ def test_a_parent_that_points_to_a_server_makes_no_call(
     identity: SigningIdentity, stranger: SigningIdentity, listener: tuple[str, list[str]]
 ) -> None:
     url, calls = listener
-    builder = c2pa.Builder({"claim_generator_info": [{"name": "x"}], "assertions": []}, c2pa.Context())
-    builder.set_no_embed()
-    builder.set_remote_url(f"{url}/manifest.c2pa")
-    key, chain = stranger.key_pem.encode(), stranger.chain_pem.encode()
-    target = io.BytesIO()
-    signer = c2pa.Signer.from_info(c2pa.C2paSignerInfo(b"ed25519", chain, key, None))
-    builder.sign(signer, "image/jpeg", io.BytesIO(picture("image/jpeg")), target)
-    calls.clear()
-    proof = verify_file(target.getvalue())
+    inbound = signed_elsewhere(picture("image/jpeg"), "image/jpeg", stranger, remote_url=f"{url}/manifest.c2pa")
+    proof = verify_file(inbound)
     assert proof.state == "no-credentials"
     assert "not fetched" in proof.explanation
-    signed = signed_picture("image/jpeg", identity, parent=Parent(target.getvalue(), "image/jpeg"))
+    signed = signed_picture("image/jpeg", identity, parent=Parent(inbound, "image/jpeg"))
     assert verify_file(signed, [identity.anchor_pem or ""]).is_trusted
     assert calls == []
 
@@ -264,8 +258,27 @@ def test_a_time_stamp_that_was_asked_for_and_fails_stops_the_signing(
     assert set(calls) == {"/stamp"}
 
 
-def test_an_elliptic_curve_identity_repeats_its_bytes_too(tmp_path: Path, identity: SigningIdentity) -> None:
-    # Its certificate is not of the C2PA profile, so that the self-check must refuse it, whatever the key.
+@pytest.mark.parametrize(
+    "key",
+    [
+        ec.generate_private_key(ec.SECP256R1()),
+        ec.generate_private_key(ec.SECP384R1()),
+        ec.generate_private_key(ec.SECP521R1()),
+        rsa.generate_private_key(65537, 2048),
+    ],
+    ids=["es256", "es384", "es512", "ps256"],
+)
+def test_an_issued_certificate_signs_trusted_files_that_repeat_unless_rsa(tmp_path: Path, key: PrivateKey) -> None:
+    issued = issued_identity(tmp_path, key)
+    files = [signed_picture("image/jpeg", issued) for _ in range(2)]
+    proof = verify_file(files[0], [issued.anchor_pem or ""])
+    assert proof.is_trusted
+    assert proof.signer is not None
+    assert (proof.signer.subject, proof.signer.is_development) == ("O=Example Brand", False)
+    assert (files[0] == files[1]) == issued.is_deterministic
+
+
+def test_a_certificate_that_may_not_sign_content_is_refused(tmp_path: Path) -> None:
     other = SigningIdentity.from_files(*write_pair(tmp_path, ec.generate_private_key(ec.SECP256R1())))
     with pytest.raises(SigningError):
         signed_picture("image/png", other)

@@ -42,9 +42,7 @@ def write_pair(
     chain_path, key_path = folder / "chain.pem", folder / "key.pem"
     chain_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     key_path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return chain_path, key_path
 
@@ -124,9 +122,7 @@ def test_a_damaged_development_identity_is_not_silently_replaced(tmp_path: Path)
         (rsa.generate_private_key(65537, 2048), "ps256"),
     ],
 )
-def test_your_own_identity_signs_with_the_algorithm_of_its_key(
-    tmp_path: Path, key: PrivateKey, algorithm: str
-) -> None:
+def test_your_own_identity_signs_with_the_algorithm_of_its_key(tmp_path: Path, key: PrivateKey, algorithm: str) -> None:
     identity = SigningIdentity.from_files(*write_pair(tmp_path, key))
     assert identity.algorithm == algorithm
     assert not identity.is_development
@@ -135,7 +131,7 @@ def test_your_own_identity_signs_with_the_algorithm_of_its_key(
 
 def test_an_expired_certificate_is_refused_with_its_dates(tmp_path: Path) -> None:
     pair = write_pair(tmp_path, ed25519.Ed25519PrivateKey.generate(), days=-1)
-    with pytest.raises(IdentityError, match="valid from .* to .*Renew it"):
+    with pytest.raises(IdentityError, match=r"valid from .* to .*Renew it"):
         SigningIdentity.from_files(*pair)
 
 
@@ -152,7 +148,9 @@ def test_a_missing_file_is_refused_with_its_name(tmp_path: Path) -> None:
         SigningIdentity.from_files(chain, tmp_path / "nowhere.pem")
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"-----BEGIN CERTIFICATE-----\nzz\n-----END CERTIFICATE-----"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe\x00", b"-----BEGIN CERTIFICATE-----\nzz\n-----END CERTIFICATE-----"]
+)
 def test_a_chain_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
     chain, key = write_pair(tmp_path, ed25519.Ed25519PrivateKey.generate())
     chain.write_bytes(content)

@@ -407,7 +407,9 @@ def test_a_row_that_moves_under_a_writers_hands_undoes_the_whole_batch(database:
 def test_an_approved_item_is_signed_then_published(database: Database, run_id: str) -> None:
     item_id = item_standing(database, run_id, "approve")
     output = digest("signed bytes")
-    assert outcomes.record_signed(database, ACTOR, [Signed(item_id, output)], run_id=run_id) == {item_id}
+    assert outcomes.record_signed(database, ACTOR, [Signed(item_id, output, digest("statement"))], run_id=run_id) == {
+        item_id
+    }
     assert state_of(database, item_id) is ItemState.APPROVED
     assert outcomes.mark_published(database, ACTOR, [Published(item_id, output, "file:///out/1.jpg")]) == {item_id}
     item = items.get(database, item_id)
@@ -417,12 +419,13 @@ def test_an_approved_item_is_signed_then_published(database: Database, run_id: s
     assert items.find_by_output_digest(database, output) == (item,)
 
 
-def test_only_the_bytes_that_were_signed_last_can_be_published(database: Database, run_id: str) -> None:
+def test_of_two_who_sign_the_first_wins_and_only_those_bytes_can_be_published(database: Database, run_id: str) -> None:
     item_id = item_standing(database, run_id, "approve")
-    outcomes.record_signed(database, ACTOR, [Signed(item_id, digest("first"))])
-    outcomes.record_signed(database, ACTOR, [Signed(item_id, digest("second"))])
-    assert not outcomes.mark_published(database, ACTOR, [Published(item_id, digest("first"), "file:///out/1.jpg")])
-    assert outcomes.mark_published(database, ACTOR, [Published(item_id, digest("second"), "file:///out/1.jpg")])
+    first, second = (Signed(item_id, digest(name), digest("statement")) for name in ("first", "second"))
+    assert outcomes.record_signed(database, ACTOR, [first]) == {item_id}
+    assert outcomes.record_signed(database, ACTOR, [second]) == frozenset()
+    assert not outcomes.mark_published(database, ACTOR, [Published(item_id, digest("second"), "file:///out/1.jpg")])
+    assert outcomes.mark_published(database, ACTOR, [Published(item_id, digest("first"), "file:///out/1.jpg")])
 
 
 def test_nothing_is_published_that_was_not_signed(database: Database, run_id: str) -> None:
@@ -433,7 +436,7 @@ def test_nothing_is_published_that_was_not_signed(database: Database, run_id: st
 @pytest.mark.parametrize("verdict", ["review", "reject"])
 def test_only_approved_items_are_signed(database: Database, run_id: str, verdict: Any) -> None:
     item_id = item_standing(database, run_id, verdict)
-    assert not outcomes.record_signed(database, ACTOR, [Signed(item_id, digest("x"))])
+    assert not outcomes.record_signed(database, ACTOR, [Signed(item_id, digest("x"), digest("statement"))])
     assert not outcomes.refuse_publishing(database, ACTOR, Refused(item_id, FORBIDDEN))
 
 
@@ -441,7 +444,7 @@ def test_publishing_that_policy_now_refuses_is_recorded_and_a_later_plan_may_lif
     database: Database, run_id: str
 ) -> None:
     item_id = item_standing(database, run_id, "approve")
-    outcomes.record_signed(database, ACTOR, [Signed(item_id, digest("x"))])
+    outcomes.record_signed(database, ACTOR, [Signed(item_id, digest("x"), digest("statement"))])
     assert outcomes.refuse_publishing(database, ACTOR, Refused(item_id, FORBIDDEN))
     assert kinds(database)[-1] is EventKind.ITEM_PUBLISH_REFUSED
     assert plan(database, run_id, candidate(1)).lifted == 1
@@ -458,6 +461,19 @@ def test_pages_give_every_item_once_in_the_order_they_were_planned(database: Dat
     plan(database, run_id, *(candidate(number) for number in range(23)))
     found = list(items.every(database, page_size=5))
     assert [item.ref.key for item in found] == [f"{number}.jpg" for number in range(23)]
+
+
+def test_a_campaigns_items_come_in_the_order_they_were_planned_whatever_their_state(
+    database: Database, run_id: str
+) -> None:
+    plan(database, run_id, *(candidate(number, refused=FORBIDDEN if number % 3 else ()) for number in range(20)))
+    outcomes.record(database, run_id, ACTOR, [decided(candidate(number).item_id) for number in range(0, 20, 6)])
+    planned, refused = [ItemState.PLANNED], [ItemState.PLANNED, ItemState.REFUSED]
+    everything = list(items.every(database, page_size=3, campaign="spring"))
+    assert [item.ref.key for item in everything] == [f"{number}.jpg" for number in range(20)]
+    assert list(items.every(database, page_size=3, run_id=run_id)) == everything
+    assert len(list(items.every(database, page_size=4, states=refused))) == 16
+    assert len(list(items.every(database, page_size=4, states=planned, campaign="spring"))) == 3
 
 
 def test_items_that_move_between_pages_are_neither_lost_nor_given_twice(database: Database, run_id: str) -> None:
@@ -494,7 +510,7 @@ def test_items_are_filtered_by_everything_they_can_be_asked_for(database: Databa
 def test_an_item_is_found_by_the_beginning_of_any_of_its_digests(database: Database, run_id: str) -> None:
     item_id = item_standing(database, run_id, "approve")
     output = digest("signed bytes")
-    outcomes.record_signed(database, ACTOR, [Signed(item_id, output)])
+    outcomes.record_signed(database, ACTOR, [Signed(item_id, output, digest("statement"))])
     item = items.get(database, item_id)
     assert item is not None
     assert item.rendition is not None

@@ -142,28 +142,22 @@ def test_no_bit_of_the_frames_around_the_credentials_can_change_unseen(media_typ
 
 
 @EVERY_FORMAT
-def test_a_changed_pixel_a_changed_claim_and_a_changed_xmp_are_told_apart_from_a_good_file(
-    media_type: str, world: World
-) -> None:
+def test_a_changed_xmp_is_told_as_a_change_of_the_picture_or_its_metadata(media_type: str, world: World) -> None:
+    content = bytearray(signed_picture(media_type, world[0]))
+    content[content.index(b"adobe:ns:meta/")] ^= 1
+    proof = verify_file(bytes(content), anchor(world))
+    assert (proof.state, proof.is_trusted) == ("altered", False)
+    assert proof.explanation == "the picture or its metadata was changed after signing"
+
+
+@EVERY_FORMAT
+def test_a_changed_claim_is_told_as_a_change_of_the_credentials(media_type: str, world: World) -> None:
     content = signed_picture(media_type, world[0])
-    for place, words in (
-        (b"risograph v3", "the picture or its metadata was changed"),
-        (b'"sha256":"', "what the credentials say was changed"),
-    ):
-        changed = bytearray(content)
-        changed[content.index(place) + len(place) - 2] ^= 1
-        if media_type == "image/png" and place.startswith(b'"'):
-            changed = bytearray(_with_right_checksums(bytes(changed)))
-        proof = verify_file(bytes(changed), anchor(world))
-        assert proof.state in ("altered", "unreadable")
-        assert words in proof.explanation or proof.state == "unreadable"
-        assert not proof.is_trusted
-
-
-def _with_right_checksums(content: bytes) -> bytes:
-    start = content.index(b"caBX")
-    size = int.from_bytes(content[start - 4 : start], "big")
-    return CARRIERS["image/png"].with_store(content, content[start + 4 : start + 4 + size])
+    store = bytearray(carrier_of(content).store_of(content) or b"")
+    store[store.index(b"notAllowed")] ^= 1
+    proof = verify_file(CARRIERS[media_type].with_store(content, bytes(store)), anchor(world))
+    assert (proof.state, proof.is_trusted) == ("altered", False)
+    assert proof.explanation == "what the credentials say was changed after signing"
 
 
 def test_bytes_appended_to_the_file_are_seen(world: World) -> None:
@@ -173,7 +167,7 @@ def test_bytes_appended_to_the_file_are_seen(world: World) -> None:
 
 def test_padding_that_carries_a_message_is_seen(world: World) -> None:
     content = signed_picture("image/webp", world[0])
-    at = content.index(b"cpad" if b"cpad" in content else b"pad") + 200
+    at = content.index(b"cpadY") + 200
     smuggled = content[:at] + b"a message nobody signed" + content[at + 23 :]
     proof = verify_file(smuggled, anchor(world))
     assert proof.state == "altered"

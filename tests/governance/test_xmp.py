@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -60,6 +61,13 @@ def test_what_was_embedded_is_read_back(media_type: str) -> None:
     assert claim.style == "risograph v3"
     assert claim.statement == statement.digest
     assert claim.title == 'Harbour <"&"> Übersicht'
+
+
+def test_a_title_in_any_script_is_read_back() -> None:
+    content = picture("image/png")
+    claim = read_xmp(embed_xmp(content, statement_of(content), title="港　夕方 👨‍👩‍👧"))
+    assert claim is not None
+    assert claim.title == "港　夕方 👨‍👩‍👧"
 
 
 @EVERY_FORMAT
@@ -133,7 +141,7 @@ def test_hostile_xmp_is_refused(media_type: str, packet: bytes) -> None:
 
 def test_a_title_with_control_characters_is_refused() -> None:
     content = picture("image/png")
-    with pytest.raises(CarrierError, match="printable"):
+    with pytest.raises(CarrierError, match="control characters"):
         embed_xmp(content, statement_of(content), title="a\0b")
 
 
@@ -151,11 +159,7 @@ def test_a_broken_file_is_an_error_of_ours_or_a_file(media_type: str, data: st.D
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     broken = bytes(content[: data.draw(st.integers(0, len(content)))])
     for ask in (CARRIERS[media_type].xmp_of, CARRIERS[media_type].store_of):
-        try:
+        with suppress(CarrierError):
             ask(broken)
-        except CarrierError as error:
-            assert str(error)
-    try:
+    with suppress(CarrierError):
         assert media_type_of(CARRIERS[media_type].with_xmp(broken, b"<x/>")) == media_type
-    except CarrierError as error:
-        assert str(error)

@@ -78,7 +78,9 @@ def test_a_picture_of_another_format_is_refused_by_its_name(name: str, content: 
 
 def test_sixteen_bits_and_floats_are_refused_and_told_why() -> None:
     deep = np.zeros((8, 8), np.uint16)
-    sixteen = png_claiming(8, 8, png_chunk(b"IDAT", zlib.compress(bytes(8 * 49)))).replace(b"\x08\x02\0\0\0", b"\x10\x02\0\0\0")
+    sixteen = png_claiming(8, 8, png_chunk(b"IDAT", zlib.compress(bytes(8 * 49)))).replace(
+        b"\x08\x02\0\0\0", b"\x10\x02\0\0\0"
+    )
     for content in (
         saved(Image.fromarray(deep), "png"),
         saved(Image.fromarray(deep), "tiff"),
@@ -256,7 +258,10 @@ def test_whatever_is_done_to_a_file_only_an_image_problem_comes_out(
 
 @pytest.mark.filterwarnings("ignore")
 @settings(max_examples=150, deadline=None)
-@given(start=st.sampled_from([b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\0\1\0\0WEBPVP8X", b"II*\0", b"MM\0*"]), rest=st.binary())
+@given(
+    start=st.sampled_from([b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\0\1\0\0WEBPVP8X", b"II*\0", b"MM\0*"]),
+    rest=st.binary(),
+)
 def test_a_signature_followed_by_garbage_is_an_image_problem(start: bytes, rest: bytes) -> None:
     _survives(start + rest)
 

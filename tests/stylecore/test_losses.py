@@ -113,8 +113,10 @@ def test_a_flat_picture_gives_numbers_and_gradients(features: SqueezeFeatures) -
     grams = style_grams(features, torch.zeros(1, 3, 64, 64))
 
     total = structure_loss(flat, flat.detach()) + tone_loss(flat, flat.detach()) + total_variation(flat)
-    total = total + gram_loss(style_grams(features, flat), grams) + Palette(torch.zeros(1, 3, 64, 64)).distance(
-        flat, torch.tensor([0]), draws()
+    total = (
+        total
+        + gram_loss(style_grams(features, flat), grams)
+        + Palette(torch.zeros(1, 3, 64, 64)).distance(flat, torch.tensor([0]), draws())
     )
     total.sum().backward()
 

@@ -209,3 +209,14 @@ def test_the_command_trains_and_fills_a_folder(tmp_path: Path) -> None:
 
     assert (tmp_path / "atelier" / "weights.safetensors").stat().st_size < 1_200_000
     assert (tmp_path / "atelier.checkpoint.safetensors").exists()
+
+
+def test_a_crop_without_any_contrast_leaves_every_weight_finite() -> None:
+    """Normalising nothing divides by almost nothing: in a deep network the gradient overflows."""
+    flat = replace(TINY, synthetic_share=0.0, architecture=Architecture(8, 8, blocks=8, styles=2))
+    images = [style_image(name, flat.style_image_px) for name in flat.style_names]
+    trained = Trainer(flat, images, [Image.new("RGB", (120, 90), (90, 90, 90))], SqueezeFeatures())
+
+    trained.run(6)
+
+    assert all(bool(torch.isfinite(value).all()) for value in weights_of(trained).values())

@@ -135,7 +135,7 @@ def _item_indexes() -> None:
     op.create_index("ix_items_asset_digest", "items", ["asset_digest"])
     op.create_index("ix_items_state_ordinal", "items", ["state", "ordinal"])
     op.create_index("ix_items_campaign_state_ordinal", "items", ["campaign", "state", "ordinal"])
-    op.create_index("ix_items_touched_in_run_state", "items", ["touched_in_run", "state"])
+    op.create_index("ix_items_touched_in_run_ordinal_state", "items", ["touched_in_run", "ordinal", "state"])
     op.create_index("ix_items_package_digest_ordinal", "items", ["package_digest", "ordinal"])
     for column in ("rendition_digest", "output_digest"):
         present = sa.text(f"{column} IS NOT NULL")

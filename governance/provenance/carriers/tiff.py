@@ -43,8 +43,12 @@ def with_xmp(content: bytes, packet: bytes) -> bytes:
     body = _even(_even(content) + packet)
     packet_at, directory_at = len(_even(content)), len(body)
     kept = [entry for entry in directory.entries if directory.tag_of(entry) != _XMP_TAG]
-    kept.append(_number(_XMP_TAG, 2, order) + _number(_BYTE, 2, order) + _number(len(packet), 4, order)
-                + _number(packet_at, 4, order))
+    kept.append(
+        _number(_XMP_TAG, 2, order)
+        + _number(_BYTE, 2, order)
+        + _number(len(packet), 4, order)
+        + _number(packet_at, 4, order)
+    )
     kept.sort(key=directory.tag_of)
     written = _number(len(kept), 2, order) + b"".join(kept) + directory.next_directory
     return b"".join((content[:4], _number(directory_at, 4, order), body[8:], written))

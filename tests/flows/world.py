@@ -1,0 +1,146 @@
+"""A small world for the flows: a workspace with a registered style, a library, and a campaign that asks for it."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from flows.campaign import Campaign
+from flows.campaign_file import anchored, parse_campaign
+from flows.promote_style import approve_style, register_package
+from flows.settings import Settings
+from flows.wiring import Services, open_services
+from governance.approvals import ANY, Terms
+from registry.manifest import StyleEntry
+from registry.packing import write_package
+
+STYLE = "dots"
+_ARCHITECTURE = {"stem_channels": 4, "trunk_channels": 4, "blocks": 1, "styles": 1}
+_RIGHTS = [{"what": "dots", "source": "drawn by a program", "licence": "CC0-1.0", "holder": "nobody"}]
+_ANY = frozenset({ANY})
+
+CAMPAIGN = """\
+campaign: world
+asked_by: maria@brand.example
+purpose: {{channel: web, territory: DE}}
+source: {{store: {{kind: folder, path: library}}}}
+style: {{name: {style}}}
+recipe: {{max_edge_px: 256}}
+quality: {{bounds: [{{metric: ssim_quarter, at_least: {least}}}]}}
+routing: {{four_eyes_classes: [person]}}
+publish: {{store: {{kind: folder, path: restyled}}}}
+engine: {{shard_size: {shard_size}}}
+"""
+
+
+@dataclass(frozen=True)
+class World:
+    """One workspace, as its people use it."""
+
+    home: Path
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(home=self.home)
+
+    @property
+    def services(self) -> Services:
+        return open_services(self.settings)
+
+    def campaign(self, least: float = -1.0, shard_size: int = 500) -> Campaign:
+        """``least`` decides the routing: -1 lets everything through, 2 sends everything to review."""
+        text = CAMPAIGN.format(style=STYLE, least=least, shard_size=shard_size)
+        return anchored(parse_campaign(text.encode()), self.home)
+
+    def add(self, key: str, content: bytes, **fields: str) -> None:
+        """An asset with its row in the sidecar; without fields it may be restyled and shows nobody."""
+        path = self.home / "library" / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        told = {"class": "product", "licence": "studio", "derivatives": "allowed", "person": "no", **fields}
+        sidecar = path.parent / "_restyle.csv"
+        if not sidecar.exists():
+            sidecar.write_text("file,class,licence,derivatives,rights-until,person,consent\n", encoding="utf-8")
+        columns = ("class", "licence", "derivatives", "rights-until", "person", "consent")
+        row = ",".join([path.name, *(told.get(name, "") for name in columns)])
+        with sidecar.open("a", encoding="utf-8") as file:
+            file.write(row + "\n")
+
+    def published(self) -> dict[str, bytes]:
+        """Every published picture by its key."""
+        shelf = self.home / "restyled"
+        found = (path for path in sorted(shelf.rglob("*")) if path.is_file() and path.suffix != ".json")
+        return {str(path.relative_to(shelf)): path.read_bytes() for path in found}
+
+
+def photo(seed: int = 0, width: int = 96, height: int = 72, kind: str = "jpeg") -> bytes:
+    """Something with structure and colour, never the same for two seeds."""
+    coarse = np.random.default_rng(seed).integers(0, 255, (9, 12, 3), dtype=np.uint8)
+    image = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+    out = io.BytesIO()
+    image.save(out, kind, **({"quality": 92} if kind == "jpeg" else {}))
+    return out.getvalue()
+
+
+def twin(home: Path, of: Path) -> World:
+    """Another workspace with the same registry and a copy of the records: making a registry takes MLflow seconds."""
+    (home / "library").mkdir(parents=True)
+    for name in ("mlflow", "cache"):
+        (home / name).symlink_to(of / name)
+    for records in of.glob("ledger.db*"):
+        (home / records.name).write_bytes(records.read_bytes())
+    return World(home)
+
+
+def make_world(home: Path) -> World:
+    """A workspace in which the style is registered by one person and approved by another."""
+    world = World(home)
+    (home / "library").mkdir(parents=True)
+    package = home / "package"
+    _write_style_package(package)
+    (ref,) = register_package(world.services, package, "owner")
+    terms = Terms("house", "the brand", None, _ANY, frozenset({"web"}), _ANY)
+    approve_style(world.services, ref.name, ref.version, terms, "approver")
+    return world
+
+
+def _write_style_package(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "weights.safetensors").write_bytes(_weights())
+    (folder / "CARD.md").write_text("# Dots\n\nA style for tests.\n", encoding="utf-8")
+    (folder / "rights.json").write_text(json.dumps(_RIGHTS))
+    for place in ("references", "previews"):
+        (folder / place).mkdir()
+        (folder / place / f"{STYLE}.jpg").write_bytes(_reference())
+    entry = StyleEntry(STYLE, 0, "Dots", "dots in two colours", f"references/{STYLE}.jpg", f"previews/{STYLE}.jpg")
+    write_package(
+        folder,
+        package="tiny",
+        family="conditional-instance-norm",
+        architecture=_ARCHITECTURE,
+        styles=[entry],
+        controls=["strength"],
+        licence="Apache-2.0",
+    )
+
+
+def _weights() -> bytes:
+    import torch
+    from safetensors.torch import save
+
+    from stylecore.styles.conditional import Architecture, ConditionalNetwork
+
+    torch.manual_seed(11)
+    return save(ConditionalNetwork(Architecture(**_ARCHITECTURE)).state_dict())
+
+
+def _reference() -> bytes:
+    pixels = np.random.default_rng(3).integers(0, 255, (160, 160, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(2)).save(out, "JPEG", quality=90)
+    return out.getvalue()

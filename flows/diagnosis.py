@@ -95,7 +95,7 @@ def _devices() -> Finding:
     told = f"{Engine.choose('auto').describe()['device']}, {len(os.sched_getaffinity(0))} cores"
     if torch.cuda.is_available():
         return Finding("devices", "ok", told)
-    return Finding("devices", "note", f"{told}, no GPU", "nothing; for a GPU install a torch that is built for it")
+    return Finding("devices", "note", f"{told}, no GPU", "for a GPU, install a torch that is built for it")
 
 
 def _ledger(services: Services) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from pathlib import Path
 
@@ -24,7 +25,7 @@ class Settings(BaseSettings):
     signing_certificate: Path | None = Field(None, description="PEM chain; default: a development identity")
     signing_key: Path | None = Field(None, description="PEM private key that belongs to the certificate")
     workers: int | None = Field(None, ge=1, le=256, description="pictures in work at once; default: one a core")
-    actor: str = Field(default_factory=lambda: os.environ.get("USER") or "unknown", description="who is at the keys")
+    actor: str = Field(default_factory=getpass.getuser, description="who is at the keys; default: the user")
 
     @property
     def workspace(self) -> Path:

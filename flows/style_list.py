@@ -27,13 +27,17 @@ class ListedStyle:
         return str(self.approval.state)
 
     def cells(self) -> tuple[str, ...]:
-        style = (self.style.name, str(self.style.version), f"{self.package} {self.style.package_digest.short}")
+        package = f"{self.package} {self.style.package_digest.short}"
+        return self.style.name, str(self.style.version), self.state, package, self._terms()
+
+    def _terms(self) -> str:
         if self.approval is None:
-            return (*style, self.state, "", "", "", "", "")
+            return ""
         terms = self.approval.terms
-        until = "no end" if terms.valid_until is None else terms.valid_until.isoformat()
-        sets = (terms.asset_classes, terms.channels, terms.territories)
-        return (*style, self.state, terms.licence_id, until, *(_listed(each) for each in sets))
+        until = "no end" if terms.valid_until is None else f"until {terms.valid_until.isoformat()}"
+        sets = {"classes": terms.asset_classes, "channels": terms.channels, "territories": terms.territories}
+        limits = [f"{name} {', '.join(sorted(words))}" for name, words in sets.items() if approvals.ANY not in words]
+        return "; ".join([f"licence {terms.licence_id}, {until}", *limits])
 
     def as_dict(self) -> dict[str, Any]:
         told: dict[str, Any] = {**asdict(self.style), "package": self.package, "state": self.state}
@@ -56,7 +60,3 @@ def _listed_styles(services: Services) -> Iterator[ListedStyle]:
         for version in services.catalogue.versions(name):
             approval = approvals.find(services.records, name, version.ref.version)
             yield ListedStyle(version.ref, version.package, approval)
-
-
-def _listed(words: frozenset[str]) -> str:
-    return "any" if approvals.ANY in words else ", ".join(sorted(words))

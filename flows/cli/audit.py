@@ -56,8 +56,8 @@ def events(
     if as_json:
         say_json([asdict(each) for each in found])
         return
-    rows = ((e.seq, f"{e.at:%Y-%m-%d %H:%M:%S}", e.kind, e.actor, e.subject[:40]) for e in found)
-    table("", ("event", "at (UTC)", "what", "who", "of"), rows)
+    rows = ((e.seq, f"{e.at:%Y-%m-%d %H:%M:%S}", e.kind, e.actor, e.subject[:44]) for e in found)
+    table(("event", "at (UTC)", "what", "who…", "of"), rows)
 
 
 @audit.command()

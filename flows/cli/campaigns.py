@@ -82,7 +82,7 @@ def plan(
 
 def _show_plan(foreseen: Any, limit: int | None) -> None:
     shown = list(islice(foreseen, limit))
-    table("", ("asset", "would", "why"), ((each.key, each.outcome, _why(each)) for each in shown))
+    table(("asset…", "would", "why…"), ((each.key, each.outcome, _why(each)) for each in shown))
     outcomes = Counter(each.outcome for each in shown)
     for each in foreseen if limit is not None else ():
         outcomes[each.outcome] += 1
@@ -94,7 +94,7 @@ def _show_plan(foreseen: Any, limit: int | None) -> None:
 
 
 def _why(each: Foreseen) -> str:
-    return "\n".join(reason.text for reason in each.reasons)
+    return "; ".join(reason.text for reason in each.reasons)
 
 
 def _as_dict(each: Foreseen) -> dict[str, Any]:
@@ -180,11 +180,11 @@ def runs(
     rows = (
         (r.run_id, r.campaign, r.state, f"{r.started_at:%Y-%m-%d %H:%M}", _counts(r), r.problem or "") for r in found
     )
-    table("", ("run", "campaign", "state", "started (UTC)", "items", "problem"), rows)
+    table(("run", "campaign", "state", "started (UTC)", "items…", "problem…"), rows)
 
 
 def _counts(run: Run) -> str:
-    return ", ".join(f"{number} {state}" for state, number in run.counts.items() if number)
+    return ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in run.counts.items() if number)
 
 
 def _ended(run: Run) -> str:

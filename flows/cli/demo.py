@@ -47,7 +47,7 @@ def demo(
     if not summary["plan"]["new"] and not summary["plan"]["refused_new"]:
         console.print("[bold]Nothing new to plan[/]: every asset is known, nothing was done twice.")
     ended = results(services)
-    table("", ("asset", "outcome", "why"), ((each.key, each.outcome, each.why) for each in ended))
+    table(("asset…", "outcome", "why…"), ((each.key, each.outcome, each.why) for each in ended))
     console.print(f"\nThe contact sheet: [bold]{plain(summary['report'])}[/]")
     _next_steps(home, ended)
 

@@ -11,8 +11,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+_WIDTH_OF_LOGS = 160
+
+
+def _console(stderr: bool) -> Console:
+    """As wide as the terminal; and where there is none, wide enough that a table can be searched and read."""
+    found = Console(stderr=stderr, highlight=False)
+    if not found.is_terminal and "COLUMNS" not in found._environ:
+        found.width = _WIDTH_OF_LOGS
+    return found
+
+
+console = _console(stderr=False)
+errors = _console(stderr=True)
 
 
 def plain(text: object) -> str:
@@ -26,11 +37,11 @@ def say_json(value: Any) -> None:
     sys.stdout.write("\n")
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table of hostile cells."""
-    sheet = Table(title=title, title_justify="left", header_style="bold", show_edge=False, pad_edge=False)
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table of hostile cells. Columns whose name ends in ``…`` may be folded; the others stay on one line."""
+    sheet = Table(header_style="bold", show_edge=False, pad_edge=False)
     for column in columns:
-        sheet.add_column(column, overflow="fold")
+        sheet.add_column(column.rstrip("…"), overflow="fold", no_wrap=not column.endswith("…"))
     for row in rows:
         sheet.add_row(*(plain(cell) for cell in row))
     console.print(sheet)

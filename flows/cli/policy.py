@@ -39,9 +39,7 @@ def check(
         return
     console.print(f"policy {services.policy.digest.short}: {allowed} allowed, {len(refused)} refused")
     if refused:
-        table(
-            "", ("reason", "assets", "for example"), ((c, n, _example(refused, c)) for c, n in by_reason.most_common())
-        )
+        table(("reason", "assets", "for example…"), ((c, n, _example(refused, c)) for c, n in by_reason.most_common()))
 
 
 def _example(refused: list[NewItem], code: str) -> str:

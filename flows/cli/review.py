@@ -36,12 +36,12 @@ def list_(
     if not waiting:
         console.print("Nothing waits for review.")
         return
-    table("", ("item", "asset", "style", "needs", "why"), (_row(each) for each in waiting))
+    table(("item", "asset…", "style", "needs", "why…"), (_row(each) for each in waiting))
 
 
 def _row(item: Item) -> tuple[str, ...]:
     needs = "two people" if item.approvals_needed == 2 else "one person"
-    return item.item_id.short, item.ref.key, str(item.style), needs, "\n".join(reason.text for reason in item.reasons)
+    return item.item_id.short, item.ref.key, str(item.style), needs, "; ".join(reason.text for reason in item.reasons)
 
 
 @review.command()
@@ -150,7 +150,7 @@ def publish(campaign: Campaign = None, as_json: AsJson = False) -> None:
     elif not ended:
         console.print("Nothing is approved and unpublished.")
     else:
-        table("", ("asset", "is now", "why"), ((e["key"], e["state"], e["why"]) for e in ended))
+        table(("asset…", "is now", "why…"), ((e["key"], e["state"], e["why"]) for e in ended))
     failed = [each for each in ended if each["state"] == FAILED]
     if failed:
         raise Incomplete(f"{len(failed)} items could not be published; the first: {failed[0]['why']}")

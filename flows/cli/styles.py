@@ -33,11 +33,7 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON."
     if not rows:
         console.print("No style is registered. `restyle styles register --bundled` registers those that come along.")
         return
-    table(
-        "",
-        ("style", "version", "package", "state", "licence", "until", "classes", "channels", "territories"),
-        (row.cells() for row in rows),
-    )
+    table(("style", "version", "state", "package", "terms…"), (row.cells() for row in rows))
 
 
 @styles.command()

@@ -21,7 +21,8 @@ def list_() -> None:
     rows = (
         (name, "present" if folder.find(name) else "absent", digest.short) for name, digest in KNOWN_WEIGHTS.items()
     )
-    table(f"weights in {plain(folder.path)}", ("name", "state", "sha256"), rows)
+    console.print(f"weights in {plain(folder.path)}")
+    table(("name", "state", "sha256"), rows)
 
 
 @weights.command()

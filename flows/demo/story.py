@@ -71,7 +71,7 @@ def results(services: Services) -> list[Result]:
 
 
 def _result(item: Item) -> Result:
-    why = "\n".join(reason.text for reason in item.reasons) or _scores(item)
+    why = "; ".join(reason.text for reason in item.reasons) or _scores(item)
     output = None if item.output_uri is None else Path(unquote(urlsplit(item.output_uri).path))
     return Result(item.ref.key, _OUTCOMES[item.state], why, item.style.name, output)
 

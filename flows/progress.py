@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """``done`` of ``total`` things are through ``stage``; ``total`` is None while nobody knows it."""
+    """So many more things are through ``stage``, of ``total`` in all; ``total`` is None while nobody knows it."""
 
     stage: str
-    done: int
+    more: int
     total: int | None
     note: str = ""
 
@@ -32,6 +32,6 @@ def listening(listener: Listener) -> Iterator[None]:
         _listeners.remove(listener)
 
 
-def tell(stage: str, done: int, total: int | None = None, note: str = "") -> None:
+def tell(stage: str, more: int, total: int | None = None, note: str = "") -> None:
     for listener in tuple(_listeners):
-        listener(Progress(stage, done, total, note))
+        listener(Progress(stage, more, total, note))

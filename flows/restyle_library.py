@@ -7,14 +7,15 @@ ledger, and a run that was killed goes on from there.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 from prefect import flow, task
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
@@ -31,12 +32,14 @@ from flows.shard import Tools, run_shard
 from flows.wiring import ApprovedStyle, Services, open_services, planner, tools
 from governance import items, runs
 from governance.items import Item, ItemState
-from governance.planning import PlanPage, plan_page
-from stylecore.data import Digest
+from governance.planning import plan_page
+from stylecore.data import Digest, Reason
 
 MAX_SHARDS = 1_500
 """Prefect's embedded server drops task history past a few thousand; a larger library gets larger shards."""
-_TOLD_FAILURES = 50
+_TOLD_PROBLEMS = 50
+UNREADABLE = "unreadable"
+"""Listed by the store and not to be read: no item, but accounted for."""
 _ONE_SHARD_AT_A_TIME: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=1)
 """In one process: a shard keeps every core busy by itself."""
 
@@ -46,10 +49,15 @@ class Tally:
     """How many items got where, and the first of those that could not be done, with their reasons."""
 
     states: Counter[str] = field(default_factory=Counter)
-    failures: tuple[dict[str, str], ...] = ()
+    problems: tuple[dict[str, str], ...] = ()
 
     def __add__(self, other: Tally) -> Tally:
-        return Tally(self.states + other.states, (self.failures + other.failures)[:_TOLD_FAILURES])
+        return Tally(self.states + other.states, (self.problems + other.problems)[:_TOLD_PROBLEMS])
+
+    @classmethod
+    def of(cls, state: str, key: str, reasons: Sequence[Reason]) -> Tally:
+        told = ({"key": key, **asdict(reasons[0])},) if state in (FAILED, UNREADABLE) else ()
+        return cls(Counter({state: 1}), told)
 
 
 @flow(
@@ -66,24 +74,23 @@ def restyle_library(campaign: dict[str, Any]) -> dict[str, Any]:
     style = services.approved_style(asked.style.name, asked.style.version)
     run = begin(services.records, asked, settings.actor, current_flow_run_id())
     with recorded(services.records, run):
-        unread = plan_library(run.run_id, style)
-        tally = _run_shards(run.run_id, services, style)
+        tally = plan_library(run.run_id, style)
+        tally += _run_shards(run.run_id, services, style)
         tally += publish_leftovers(run.run_id)
-    return _told(services, run.run_id, tally, unread)
+    return _told(services, run.run_id, tally)
 
 
 @task(cache_policy=NO_CACHE)
-def plan_library(run_id: str, style: ApprovedStyle) -> list[dict[str, str]]:
-    """Every asset the campaign selects becomes an item that may be done or one that may not. Returns the unreadable."""
+def plan_library(run_id: str, style: ApprovedStyle) -> Tally:
+    """Every asset the campaign selects becomes an item that may be done or one that may not. Tallies the unreadable."""
     services = open_services(Settings())
     run = runs.get(services.records, run_id)
-    unread: list[dict[str, str]] = []
-    seen = PlanPage()
+    tally = Tally()
     for page in planner(services, campaign_of(services.records, run_id), style).pages():
-        seen += plan_page(services.records, run_id, run.actor, page.items)
-        unread += [{"key": each.ref.key, **asdict(each.reason)} for each in page.unreadable]
-        progress.tell("plan", seen.seen + len(unread))
-    return unread
+        plan_page(services.records, run_id, run.actor, page.items)
+        tally = sum((Tally.of(UNREADABLE, each.ref.key, [each.reason]) for each in page.unreadable), tally)
+        progress.tell("plan", len(page.items) + len(page.unreadable))
+    return tally
 
 
 @task(cache_policy=NO_CACHE, task_run_name="shard {number}")
@@ -110,12 +117,17 @@ def _run_shards(run_id: str, services: Services, style: ApprovedStyle) -> Tally:
     progress.tell("restyle", 0, total)
     waiting = _waiting(services, campaign, style)
     tally, number, submitted = Tally(), 0, list[PrefectFuture[Tally]]()
+    made = create_progress_artifact(0.0, key="restyle-progress", description=f"{total} items of run {run_id}")
+    shown = cast(UUID, made)  # Prefect types it as sync or async at once
     while shard := [item.item_id for item in islice(waiting, size)]:
         number += 1
         submitted.append(stylize_shard.submit(run_id, number, shard))
         if len(submitted) > 2:
             tally += submitted.pop(0).result()
-    return sum((future.result() for future in submitted), tally)
+            update_progress_artifact(shown, 100 * tally.states.total() / total)
+    tally = sum((future.result() for future in submitted), tally)
+    update_progress_artifact(shown, 100.0)
+    return tally
 
 
 def _waiting(services: Services, campaign: Campaign, style: ApprovedStyle) -> Iterator[Item]:
@@ -140,25 +152,22 @@ def _tools_of(run_id: str) -> Tools:
 
 def _tallied(ended: Iterator[Ended], stage: str) -> Tally:
     tally = Tally()
-    for done, each in enumerate(ended, start=1):
-        why = ({"key": each.key, **asdict(each.reasons[0])},) if each.state == FAILED else ()
-        tally += Tally(Counter({each.state: 1}), why)
-        progress.tell(stage, done, note=each.key)
+    for each in ended:
+        tally += Tally.of(each.state, each.key, each.reasons)
+        progress.tell(stage, 1, note=each.key)
     return tally
 
 
-def _told(services: Services, run_id: str, tally: Tally, unread: list[dict[str, str]]) -> dict[str, Any]:
+def _told(services: Services, run_id: str, tally: Tally) -> dict[str, Any]:
     """What the run came to: for the caller as a value, for Prefect's pages as an artifact."""
     run = runs.get(services.records, run_id)
-    report = write_report(services, run)
     summary = {
         "run_id": run_id,
         "plan": asdict(run.planned),
         "states": dict(tally.states),
-        "failures": list(tally.failures),
-        "unreadable": unread[:_TOLD_FAILURES],
-        "unreadable_count": len(unread),
-        "report": str(report),
+        "problems": list(tally.problems),
+        "left": tally.states[FAILED] + tally.states[UNREADABLE],
+        "report": str(write_report(services, run)),
     }
     create_markdown_artifact(_as_markdown(run.campaign, summary), key="restyle-run", description=f"run {run_id}")
     return summary

@@ -116,17 +116,12 @@ def run(file: File, as_json: AsJson = False) -> None:
         say_json(summary)
     else:
         _show_run(summary)
-    left = len(summary["failures"]) + summary["unreadable_count"]
-    if left:
+    if summary["left"]:
+        first = summary["problems"][0]
         raise Incomplete(
-            f"{left} assets could not be done ({_first_problem(summary)})",
+            f"{summary['left']} assets could not be done (the first: {first['key']}: {first['text']})",
             next_step="Mend what it says and run the campaign again; it does only what is left",
         )
-
-
-def _first_problem(summary: dict[str, Any]) -> str:
-    first = [*summary["failures"], *summary["unreadable"]][0]
-    return f"the first: {first['key']}: {first['text']}"
 
 
 def _show_run(summary: dict[str, Any]) -> None:

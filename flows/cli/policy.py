@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +11,6 @@ from flows.cli import context
 from flows.cli.output import console, plain, say_json, table
 
 if TYPE_CHECKING:
-    from governance.items import NewItem
     from governance.policy import Explanation
 
 policy = typer.Typer(help="Ask the policy: for a whole campaign, or for one asset.", no_args_is_help=True)
@@ -25,26 +23,20 @@ def check(
 ) -> None:
     """How many of a campaign's assets the policy allows, and every reason for which it refuses the others."""
     from flows.campaign_file import read_campaign
+    from flows.policy_tally import tallied
     from flows.wiring import planner
 
     asked = read_campaign(campaign)
     services = context.services()
     style = services.approved_style(asked.style.name, asked.style.version)
-    pages = list(planner(services, asked, style).pages())
-    refused = [each for page in pages for each in page.items if each.reasons]
-    allowed = sum(len(page.items) for page in pages) - len(refused)
-    by_reason = Counter(reason.code for each in refused for reason in each.reasons)
+    tally = tallied(planner(services, asked, style).pages())
     if as_json:
-        say_json({"policy": services.policy.digest, "allowed": allowed, "refused": len(refused), "reasons": by_reason})
+        say_json({"policy": services.policy.digest, **tally.as_dict()})
         return
-    console.print(f"policy {services.policy.digest.short}: {allowed} allowed, {len(refused)} refused")
-    if refused:
-        table(("reason", "assets", "for example…"), ((c, n, _example(refused, c)) for c, n in by_reason.most_common()))
-
-
-def _example(refused: list[NewItem], code: str) -> str:
-    first = next(each for each in refused if any(reason.code == code for reason in each.reasons))
-    return f"{first.ref.key}: {next(reason.text for reason in first.reasons if reason.code == code)}"
+    console.print(f"policy {services.policy.digest.short}: {tally.allowed} allowed, {tally.refused} refused")
+    if tally.refused:
+        rows = ((code, number, tally.examples[code]) for code, number in tally.reasons.most_common())
+        table(("reason", "assets", "for example…"), rows)
 
 
 @policy.command()

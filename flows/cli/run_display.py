@@ -44,8 +44,8 @@ class RunDisplay:
             self._bars.update(self._start, visible=False)
             self._stages[told.stage] = self._bars.add_task(_TITLES[told.stage], total=told.total, note="")
         stage = self._stages[told.stage]
-        total = told.total or self._bars.tasks[stage].total
-        self._bars.update(stage, completed=told.done, total=total, note=plain(told.note))
+        total = told.total if told.total is not None else self._bars.tasks[stage].total
+        self._bars.update(stage, advance=told.more, total=total, note=plain(told.note))
 
 
 def run_with_progress(campaign: Campaign, quiet: bool = False) -> dict[str, Any]:

@@ -27,8 +27,9 @@ Pixels = npt.NDArray[np.uint8]
 
 MEDIA_TYPES = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp", "tiff": "image/tiff"}
 
+
 class _JpegFile(JpegImagePlugin.JpegImageFile):
-    """Pillow would read the EXIF block for a resolution as soon as it opens a JPEG: before we have checked that block."""
+    """Pillow would read the EXIF block for a resolution as soon as it opens a JPEG: before that block is checked."""
 
     def _read_dpi_from_exif(self) -> None:
         pass

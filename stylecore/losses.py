@@ -121,4 +121,5 @@ class Palette:
         half = self._projections // 2
         kernels[:half] -= kernels[:half].mean((2, 3), keepdim=True)
         kernels[half:] = kernels[half:].mean((2, 3), keepdim=True).expand(-1, -1, window, window)
-        return kernels / kernels.flatten(1).norm(dim=1)[:, None, None, None]
+        lengths: Tensor = kernels.flatten(1).norm(dim=1)
+        return kernels / lengths[:, None, None, None]

@@ -94,9 +94,13 @@ def _lpips(before: Tensor, after: Tensor, judge: Judge, absent: dict[str, str]) 
 def _style_gap(
     before: Picture, after: Picture, reference: style_gap.Signature | None, absent: dict[str, str]
 ) -> float | None:
+    if reference is None:
+        edge_px = style_gap.MIN_EDGE_PX
+        absent["style_gap_closed"] = f"the style's reference picture has an edge of less than {edge_px} pixels"
+        return None
     first, second = style_gap.signature(before), style_gap.signature(after)
-    if reference is None or first is None or second is None:
-        absent["style_gap_closed"] = "too little is visible to compare with a style"
+    if first is None or second is None:
+        absent["style_gap_closed"] = "too little of the picture is visible to compare with a style"
         return None
     value = style_gap.gap_closed(first, second, reference)
     if value is None:

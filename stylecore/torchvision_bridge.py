@@ -36,7 +36,7 @@ def _operators_load() -> bool:
     libraries = [path for path in Path(spec.origin).parent.glob("_C.*") if path.suffix in (".so", ".pyd")]
     for library in libraries:
         try:
-            torch.ops.load_library(str(library))
+            torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         except OSError:
             return False
     return _has_operator()

@@ -17,7 +17,7 @@ from hashlib import sha256
 from http.client import HTTPException
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 from urllib.parse import quote, urlsplit
 
 import torch
@@ -140,7 +140,7 @@ def _digest_of_file(path: Path) -> Digest:
         return _copied(file, None, path.name)
 
 
-def _copied(source: BinaryIO, target: BinaryIO | None, name: str) -> Digest:
+def _copied(source: IO[bytes], target: IO[bytes] | None, name: str) -> Digest:
     """Read to the end within the bound, writing on the way if there is somewhere to write."""
     hashed, size = sha256(), 0
     while chunk := source.read(_CHUNK_BYTES):

@@ -47,7 +47,9 @@ def signature(picture: Picture) -> Signature | None:
     visible = picture.height_px * picture.width_px if picture.alpha is None else int((picture.alpha > 127).sum())
     if min(picture.height_px, picture.width_px) < MIN_EDGE_PX or visible < MIN_VISIBLE_PIXELS:
         return None
-    return tuple(_projected(picture, scale) for scale in _SCALES)
+    projected = [_projected(picture, scale) for scale in _SCALES]
+    known = tuple(each for each in projected if each is not None)
+    return known if len(known) == len(_SCALES) else None
 
 
 def distance(one: Signature, reference: Signature) -> float:
@@ -66,9 +68,11 @@ def _scale_distance(one: Floats, reference: Floats) -> float:
     return float((np.abs(one - reference).mean(axis=1) / spread).mean())
 
 
-def _projected(picture: Picture, scale: _Scale) -> Floats:
+def _projected(picture: Picture, scale: _Scale) -> Floats | None:
     pixels = _shrunk(picture.pixels, scale.shrink)
     places = _places(picture, pixels.shape, scale)
+    if places is None:
+        return None
     patches = np.lib.stride_tricks.sliding_window_view(pixels, (scale.patch_px, scale.patch_px), axis=(0, 1))
     chosen = patches[places[0], places[1]].reshape(_PATCHES, -1)
     projections: Floats = (np.divide(chosen, 255, dtype=np.float32) @ _directions(scale)).T
@@ -83,11 +87,15 @@ def _shrunk(levels: npt.NDArray[np.uint8], shrink: int) -> npt.NDArray[Any]:
     height, width = (edge // shrink for edge in levels.shape[:2])
     kept = levels[: height * shrink, : width * shrink].reshape(height, shrink, width * shrink, -1)
     sums = kept.sum(axis=1, dtype=np.uint16).reshape(height, width, shrink, -1).sum(axis=2, dtype=np.uint16)
-    return sums.astype(np.float32) / np.float32(shrink * shrink)
+    means: Floats = sums.astype(np.float32) / np.float32(shrink * shrink)
+    return means
 
 
-def _places(picture: Picture, shape: Sequence[int], scale: _Scale) -> tuple[npt.NDArray[np.intp], ...]:
-    """Random patch positions, the same ones for every picture of this shape; in transparent pictures, visible ones."""
+def _places(picture: Picture, shape: Sequence[int], scale: _Scale) -> tuple[npt.NDArray[np.intp], ...] | None:
+    """Random patch positions, the same ones for every picture of this shape; in transparent pictures, visible ones.
+
+    ``None`` where there are none: thin lines are visible pixels enough, and nothing but haze at an eighth of the size.
+    """
     rows, columns = shape[0] - scale.patch_px + 1, shape[1] - scale.patch_px + 1
     random = np.random.default_rng(_SEED)
     if picture.alpha is None:
@@ -95,6 +103,8 @@ def _places(picture: Picture, shape: Sequence[int], scale: _Scale) -> tuple[npt.
     centre = scale.patch_px // 2
     cover = _shrunk(picture.alpha[..., None], scale.shrink)[centre : centre + rows, centre : centre + columns, 0]
     candidates = np.flatnonzero(cover > 127)
+    if not candidates.size:
+        return None
     return np.unravel_index(random.choice(candidates, _PATCHES), (rows, columns))
 
 

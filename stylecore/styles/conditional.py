@@ -167,7 +167,8 @@ class SharedNetwork:
     def __init__(self, network: ConditionalNetwork) -> None:
         network.eval().requires_grad_(False)
         self.styles = network.architecture.styles
-        self._copies = {torch.device("cpu"): network.to(memory_format=torch.channels_last)}
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's overloads forget this form
+        self._copies = {torch.device("cpu"): network}
         self._lock = Lock()
 
     def on(self, device: torch.device) -> ConditionalNetwork:

@@ -19,7 +19,14 @@ import torch
 
 from stylecore.features import squeeze_features
 from stylecore.training.content import read_photos
-from stylecore.training.content_of_package import Pixels, Right, write_card, write_content, write_rights
+from stylecore.training.content_of_package import (
+    Pixels,
+    Right,
+    only_styles,
+    write_card,
+    write_content,
+    write_rights,
+)
 from stylecore.training.loop import Progress, Trainer
 from stylecore.training.recipe import BUNDLED
 from stylecore.training.style_images import style_image
@@ -32,9 +39,10 @@ SHOWS: Mapping[str, str] = MappingProxyType(
         "stained-glass": "leaded panes of jewel-coloured glass, a sun over hills",
         "risograph": "coral and blue ink screened in dots on warm paper",
         "ink-hatching": "crossed strokes of blue-black ink on cream paper",
-        "paper-cut": "a relief of stacked papers from cream to midnight blue",
     }
 )
+"""The styles that are packed. ``paper-cut`` is trained with them and left out: it came out as a soft duotone and not as
+crisp layers of paper, which nobody would choose it for."""
 
 INGREDIENTS = (
     Right(
@@ -67,9 +75,11 @@ def main(arguments: list[str] | None = None) -> int:
     trainer = Trainer(recipe, list(references.values()), read_photos(asked.photos), features)
     checkpoint = asked.out.with_name(asked.out.name + ".checkpoint.safetensors")
     train(trainer, checkpoint, _tell)
-    write_content(asked.out, recipe, dict(trainer.network.named_parameters()), references, preview_photo())
+    packed, parameters = only_styles(recipe, dict(trainer.network.named_parameters()), list(SHOWS))
+    shown = {name: references[name] for name in SHOWS}
+    write_content(asked.out, packed, parameters, shown, preview_photo())
     write_rights(asked.out, SHOWS, list(INGREDIENTS))
-    write_card(asked.out, recipe, SHOWS)
+    write_card(asked.out, packed, SHOWS)
     return 0
 
 

@@ -6,8 +6,8 @@ Only ``style.json`` is missing; it pins these files and is written where package
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +23,12 @@ from stylecore.styles.conditional import FAMILY
 from stylecore.training.recipe import TrainingRecipe
 
 Pixels = npt.NDArray[np.uint8]
-_JPEG_QUALITY = 92
+_JPEG_QUALITY = 84
+_OWN_NUMBERS = (".scale", ".shift", "colour")
+"""How the parameters end that a style has for itself."""
 _CARD = """# atelier
 
-Four styles in one small network ({kilobytes} kB, fp16):
+{number} styles in one small network ({kilobytes} kB, fp16):
 
 {styles}
 
@@ -86,6 +88,19 @@ def write_content(
         _save_jpeg(preview, folder / "previews" / f"{name}.jpg")
 
 
+def only_styles(
+    recipe: TrainingRecipe, parameters: Mapping[str, Tensor], names: Sequence[str]
+) -> tuple[TrainingRecipe, dict[str, Tensor]]:
+    """The same network with some of its styles: the shared weights whole, of each style's own numbers those rows."""
+    rows = torch.tensor([recipe.style_names.index(name) for name in names])
+    kept = {
+        name: value.detach()[rows] if name.endswith(_OWN_NUMBERS) else value.detach()
+        for name, value in parameters.items()
+    }
+    architecture = replace(recipe.architecture, styles=len(names))
+    return replace(recipe, pulls={name: recipe.pulls[name] for name in names}, architecture=architecture), kept
+
+
 def write_rights(folder: Path, styles: Mapping[str, str], others: list[Right]) -> None:
     """``styles`` says of each style's reference what it shows; its digest is that of the file in the folder."""
     own = [
@@ -113,6 +128,7 @@ def _card_facts(folder: Path, recipe: TrainingRecipe) -> dict[str, str]:
         "iterations": str(recipe.iterations),
         "crop_px": str(recipe.crop_px),
         "seed": str(recipe.seed),
+        "number": str(len(recipe.style_names)),
         "kilobytes": str((folder / "weights.safetensors").stat().st_size // 1000),
     }
 
@@ -129,4 +145,4 @@ def _previews(
 
 
 def _save_jpeg(pixels: Pixels, path: Path) -> None:
-    Image.fromarray(pixels).save(path, quality=_JPEG_QUALITY, subsampling=0)
+    Image.fromarray(pixels).save(path, quality=_JPEG_QUALITY, optimize=True)

@@ -137,7 +137,11 @@ class Trainer:
             state = self._optimizer.state.get(parameter, {})
             tensors |= {f"{moment}.{name}": state[moment].contiguous() for moment in _MOMENTS if moment in state}
         partial = path.with_suffix(".partial")
-        told = {"iteration": str(self.iteration), "steps": str(self._steps()), "recipe": json.dumps(self.recipe.as_dict())}
+        told = {
+            "iteration": str(self.iteration),
+            "steps": str(self._steps()),
+            "recipe": json.dumps(self.recipe.as_dict()),
+        }
         save_file(tensors, partial, metadata=told)
         partial.replace(path)
 

@@ -131,9 +131,7 @@ def stained_glass(size: int, seed: int) -> Pixels:
     return _finished(_lit_glass(labels, colour_of, span, rng), size)
 
 
-def _lit_glass(
-    labels: Labels, colour_of: Mapping[int, Field], span: int, rng: np.random.Generator
-) -> Field:
+def _lit_glass(labels: Labels, colour_of: Mapping[int, Field], span: int, rng: np.random.Generator) -> Field:
     known, index = np.unique(labels, return_inverse=True)
     tints = np.stack([colour_of[int(pane)] * rng.uniform(0.68, 1.3) for pane in known])
     glass = tints[index.reshape(labels.shape)].astype(np.float32)

@@ -25,7 +25,8 @@ def machine() -> str:
         line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
     ]
     cores, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
-    return f"{names[0] if names else platform.processor()}, {cores} cores, load {load:.1f}, Python {platform.python_version()}"
+    processor = names[0] if names else platform.processor()
+    return f"{processor}, {cores} cores, load {load:.1f}, Python {platform.python_version()}"
 
 
 def main(names: list[str]) -> None:

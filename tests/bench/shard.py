@@ -37,7 +37,8 @@ def measured(home: Path) -> Iterator[str]:
     started = time.perf_counter()
     ended = list(run_shard(items.pending(services.records), made))
     took_s = time.perf_counter() - started
-    yield f"{len(ended)} pictures of {EDGE_PX} px in {took_s:.1f} s: {len(ended) / took_s:.2f} a second with {made.workers} workers"
+    rate = f"{len(ended) / took_s:.2f} a second with {made.workers} workers"
+    yield f"{len(ended)} pictures of {EDGE_PX} px in {took_s:.1f} s: {rate}"
     batch = torch.rand(1, 3, EDGE_PX * 3 // 4, EDGE_PX)
     torch.set_num_threads(1)
     started = time.perf_counter()

@@ -232,14 +232,20 @@ def _mutated(content: bytes, mutations: list[tuple[str, float, bytes, int]]) -> 
     return content
 
 
+def _read(content: bytes) -> tuple[PictureFacts, Picture] | ProblemCode:
+    try:
+        return probe(content, SMALL), decode(content, SMALL, max_edge_px=32)
+    except ImageProblem as refused:
+        return refused.code
+
+
 def _survives(content: bytes) -> None:
     """Either a sound picture that can be written in every format, or an ImageProblem with a code."""
-    try:
-        facts = probe(content, SMALL)
-        read = decode(content, SMALL, max_edge_px=32)
-    except ImageProblem as refused:
-        assert refused.code in ProblemCode
+    outcome = _read(content)
+    if not isinstance(outcome, tuple):
+        assert outcome in ProblemCode
         return
+    facts, read = outcome
     assert isinstance(read, Picture)
     assert facts.format == read.format
     assert max(read.width_px, read.height_px) <= 32

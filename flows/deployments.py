@@ -52,10 +52,11 @@ def _api(settings: Settings) -> Iterator[None]:
         yield
         return
     port = _free_port()
+    url = f"http://127.0.0.1:{port}/api"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - our own words
+    told = {**os.environ, "PREFECT_SERVER_UI_API_URL": url}  # else its pages look for the API at the default port
+    server = subprocess.Popen(command, env=told, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
     try:
-        url = f"http://127.0.0.1:{port}/api"
         _wait_until_healthy(server, url)
         os.environ["PREFECT_API_URL"] = url
         yield

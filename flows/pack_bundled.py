@@ -1,7 +1,7 @@
 """Pack the trained content of the bundled styles: measured, bounded, described and pinned.
 
-    python -m stylecore.training.bundled --photos DIR --weights DIR --out registry/bundled/atelier
-    python -m flows.pack_bundled registry/bundled/atelier
+python -m stylecore.training.bundled --photos DIR --weights DIR --out registry/bundled/atelier
+python -m flows.pack_bundled registry/bundled/atelier
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ def _written(folder: Path, entries: list[StyleEntry]) -> StylePackage:
 def _measured(package: StylePackage, style: str) -> dict[str, float]:
     """Medians over photographs that ship with scikit-image and were not trained on."""
     model, judge = load_style(package, style), Judge()
-    photos = [Picture(photo()) for photo in (data.astronaut, data.chelsea, data.coffee, data.rocket)]
+    own = (data.astronaut, data.chelsea, data.coffee, data.rocket)
+    photos = [Picture(photo()) for photo in own]  # type: ignore[no-untyped-call]  # scikit-image has no types
     scores = [score(photo, stylize(model, [photo], Recipe())[0], model, judge) for photo in photos]
     return {name: round(median(each.value(name) or 0.0 for each in scores), 4) for name in _MEASURED}
 
@@ -72,7 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m flows.pack_bundled", description="Pack the bundled styles.")
     parser.add_argument("folder", type=Path, help="the package folder that training filled")
     package = pack(parser.parse_args().folder)
-    print(f"{package.name} {package.digest}: {package.total_bytes:,} bytes, {len(package.styles)} styles")  # noqa: T201
+    print(f"{package.name} {package.digest}: {package.total_bytes:,} bytes, {len(package.styles)} styles")
 
 
 if __name__ == "__main__":

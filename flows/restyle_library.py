@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, cast
 from uuid import UUID
 
-from prefect import flow, task
+from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
@@ -90,6 +90,7 @@ def plan_library(run_id: str, style: ApprovedStyle) -> Tally:
         plan_page(services.records, run_id, run.actor, page.items)
         tally = sum((Tally.of(UNREADABLE, each.ref.key, [each.reason]) for each in page.unreadable), tally)
         progress.tell("plan", len(page.items) + len(page.unreadable))
+    get_run_logger().info("planned %s", runs.get(services.records, run_id).planned)
     return tally
 
 
@@ -98,7 +99,9 @@ def stylize_shard(run_id: str, number: int, item_ids: list[Digest]) -> Tally:
     """One shard on one worker. Items that somebody else has done meanwhile are left alone."""
     services = open_services(Settings())
     shard = [item for item in items.get_many(services.records, item_ids) if item.state is ItemState.PLANNED]
-    return _tallied(run_shard(shard, _tools_of(run_id)), "restyle")
+    tally = _tallied(run_shard(shard, _tools_of(run_id)), "restyle")
+    get_run_logger().info("shard %d: %s", number, _counted(tally))
+    return tally
 
 
 @task(cache_policy=NO_CACHE)
@@ -156,6 +159,10 @@ def _tallied(ended: Iterator[Ended], stage: str) -> Tally:
         tally += Tally.of(each.state, each.key, each.reasons)
         progress.tell(stage, 1, note=each.key)
     return tally
+
+
+def _counted(tally: Tally) -> str:
+    return ", ".join(f"{number} {state}" for state, number in sorted(tally.states.items())) or "nothing to do"
 
 
 def _told(services: Services, run_id: str, tally: Tally) -> dict[str, Any]:

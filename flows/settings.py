@@ -73,7 +73,8 @@ def quiet_dependencies(settings: Settings) -> None:
     os.environ.setdefault("PREFECT_HOME", str(settings.workspace / "prefect"))
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
     os.environ.setdefault("PREFECT_RESULTS_DEFAULT_SERIALIZER", "json")
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    # Its log lines go to its own pages; on the console a person reads what restyle says.
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
     if settings.prefect_api_url:
         os.environ["PREFECT_API_URL"] = settings.prefect_api_url

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property, lru_cache
@@ -30,6 +31,9 @@ from stylecore.data import StyleRef
 
 if TYPE_CHECKING:
     from flows.shard import Tools
+
+
+_LEAST_FREE_BYTES = 100_000_000
 
 
 class Services:
@@ -128,6 +132,17 @@ def open_services(settings: Settings) -> Services:
     if not os.access(settings.workspace, os.W_OK | os.X_OK):
         raise _unusable(settings, "it is not writable")
     return _services(settings)
+
+
+def require_room(settings: Settings) -> None:
+    """A run that cannot end well is better not begun: databases and renditions both need somewhere to go."""
+    free = shutil.disk_usage(settings.workspace).free
+    if free < _LEAST_FREE_BYTES:
+        raise WorkspaceError(
+            f"only {free / 1e6:.0f} MB are free where the workspace {settings.workspace} is",
+            f"at least {_LEAST_FREE_BYTES / 1e6:.0f} MB",
+            "Make room, or choose another disk with --home or RESTYLE_HOME",
+        )
 
 
 @lru_cache(maxsize=8)

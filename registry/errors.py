@@ -19,6 +19,12 @@ class PackageError(RegistryError):
     """A style package is not what a style package must be."""
 
 
+class DiskFull(RegistryError):
+    """Not the registry's fault: there is no room to keep what it sends."""
+
+    kind: ClassVar[str] = "workspace"
+
+
 class IntegrityError(RegistryError):
     """The bytes are not the bytes that were registered and approved. Never retried, never overlooked."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from registry.errors import RegistryError
+from registry.errors import DiskFull, RegistryError
 from stylecore.data import RestyleError
 
 if TYPE_CHECKING:
@@ -80,6 +81,9 @@ def mlflow_errors_as_ours(tracking_uri: str, doing: str) -> Iterator[None]:
     except RestyleError:
         raise
     except (MlflowException, SQLAlchemyError, OSError) as problem:
+        if _tells_of_full_disk(problem):
+            told = DiskFull(f"no room left to {doing}", "free space on the disk", "Make room, then try again.")
+            raise told from problem
         lines = str(problem).strip().splitlines() or [type(problem).__name__]
         raise RegistryError(
             f"the style registry at {without_secrets(tracking_uri)} failed to {doing}: "
@@ -87,6 +91,17 @@ def mlflow_errors_as_ours(tracking_uri: str, doing: str) -> Iterator[None]:
             "an MLflow registry that answers",
             "Check the registry address, that its server or database is up, and your access to it.",
         ) from problem
+
+
+def _tells_of_full_disk(problem: BaseException | None) -> bool:
+    """MLflow wraps what the disk says in sentences of its own, which would send a person looking elsewhere."""
+    while problem is not None:
+        if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if "No space left on device" in str(problem) or "disk is full" in str(problem):
+            return True
+        problem = problem.__cause__ or problem.__context__
+    return False
 
 
 def without_secrets(text: str) -> str:

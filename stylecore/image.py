@@ -21,7 +21,7 @@ from stylecore.image_problems import DEFAULT_LIMITS, ImageProblem, Limits, Probl
 from stylecore.tiff_writer import tiff_bytes
 
 __all__ = ["MEDIA_TYPES", "ImageProblem", "Limits", "Picture", "PictureFacts", "ProblemCode"]
-__all__ += ["decode", "encode", "probe", "resized"]
+__all__ += ["decode", "encode", "mean_visible_colour", "probe", "resized"]
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -109,6 +109,13 @@ def resized(picture: Picture, max_edge_px: int) -> Picture:
         return picture
     pixels, alpha = _planes(_scaled(_as_image(picture), size))
     return replace(picture, pixels=pixels, alpha=alpha)
+
+
+def mean_visible_colour(colours: npt.NDArray[np.float32], alpha: Pixels) -> npt.NDArray[np.float32]:
+    """What stands in for colours that nobody can see, wherever they would leak into what somebody can."""
+    cover = alpha.astype(np.float32)
+    mean: npt.NDArray[np.float32] = np.tensordot(cover, colours, axes=2) / cover.sum()
+    return mean
 
 
 def encode(picture: Picture, output_format: OutputFormat, quality: int, like: str) -> Rendition:

@@ -13,7 +13,7 @@ import torch
 from stylecore.data import Recipe
 from stylecore.engine import ON_CPU, Engine
 from stylecore.errors import StyleError
-from stylecore.image import Picture
+from stylecore.image import Picture, mean_visible_colour
 from stylecore.styles.base import MIN_EDGE_PX, StyleModel
 
 Colours = npt.NDArray[np.float32]
@@ -65,9 +65,7 @@ def _visible_colours(picture: Picture) -> Colours:
     colours = picture.pixels.astype(np.float32) / 255.0
     if picture.alpha is None:
         return colours
-    cover = picture.alpha.astype(np.float32)
-    mean = np.tensordot(cover, colours, axes=2) / cover.sum()
-    colours[picture.alpha == 0] = mean
+    colours[picture.alpha == 0] = mean_visible_colour(colours, picture.alpha)
     return colours
 
 

@@ -108,7 +108,7 @@ def run(file: File, as_json: AsJson = False) -> None:
     from flows.errors import Incomplete
 
     asked = read_campaign(file)
-    context.services()
+    context.services_with_room()
     from flows.cli.run_display import run_with_progress
 
     summary = run_with_progress(asked, quiet=as_json)

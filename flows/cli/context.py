@@ -30,3 +30,12 @@ def services() -> Services:
     from flows.wiring import open_services
 
     return open_services(settings())
+
+
+def services_with_room() -> Services:
+    """The same for verbs that start a flow, which writes a good deal."""
+    from flows.wiring import require_room
+
+    opened = services()
+    require_room(opened.settings)
+    return opened

@@ -29,7 +29,7 @@ def demo(
     if fresh and (home / "library").is_dir() and (home / "ledger.db").is_file():
         shutil.rmtree(home)
     context.use_home(home)
-    services = context.services()
+    services = context.services_with_room()
     from flows.demo.story import CAMPAIGN_FILE, prepare, results
 
     again = (services.settings.workspace / CAMPAIGN_FILE).exists()

@@ -141,7 +141,7 @@ def publish(campaign: Campaign = None, as_json: AsJson = False) -> None:
     from flows.ended import FAILED
     from flows.errors import Incomplete
 
-    services = context.services()
+    services = context.services_with_room()
     from flows.publish_reviewed import publish_reviewed
 
     ended = publish_reviewed(services.settings.actor, campaign)

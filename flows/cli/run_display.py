@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -10,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from flows import progress
 from flows.campaign import Campaign
 from flows.cli.output import errors, plain
+from flows.errors import WorkspaceError
 
 _TITLES = {"plan": "reading and planning", "restyle": "restyling", "publish": "publishing what was approved"}
 
@@ -50,9 +50,23 @@ class RunDisplay:
 
 def run_with_progress(campaign: Campaign, quiet: bool = False) -> dict[str, Any]:
     """Run the Prefect flow here and now. ``quiet`` is for programs: nothing but the answer."""
-    display = nullcontext() if quiet else RunDisplay()
-    with display as shown, progress.listening(shown.hear) if shown is not None else nullcontext():
-        from flows.restyle_library import restyle_library
+    if quiet:
+        return _run(campaign)
+    with RunDisplay() as shown, progress.listening(shown.hear):
+        return _run(campaign)
 
+
+def _run(campaign: Campaign) -> dict[str, Any]:
+    from flows.restyle_library import restyle_library
+
+    try:
         summary: dict[str, Any] = restyle_library(campaign.model_dump(mode="json"))
+    except RuntimeError as problem:
+        if "ephemeral" not in str(problem):  # Prefect has no error of its own for a server that did not come up
+            raise
+        raise WorkspaceError(
+            "Prefect's embedded server did not start",
+            "it within two minutes",
+            "Check disk and memory with `restyle doctor`, or name a Prefect server in RESTYLE_PREFECT_API_URL",
+        ) from problem
     return summary

@@ -79,5 +79,5 @@ def _result(item: Item) -> Result:
 def _scores(item: Item) -> str:
     if item.scores is None:
         return ""
-    named = (("structure kept", item.scores.ssim_eighth), ("way to the style", item.scores.style_gap_closed))
+    named = (("structure kept", item.scores.ssim_eighth), ("style reached", item.scores.style_gap_closed))
     return ", ".join(f"{name} {value:.2f}" for name, value in named if value is not None)

@@ -9,19 +9,17 @@ mean and see only texture; at a quarter they see both; at an eighth they see pal
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from stylecore.image import Picture
+from stylecore.image import Picture, mean_visible_colour
 
 _PATCHES = 8192
 _DIRECTIONS = 24
 _SEED = 20240229
-_LEAST_SPREAD = 0.02
-"""A flat reference has projections without spread; differences under five levels then count little."""
 _LEAST_GAP = 1e-3
 MIN_EDGE_PX = 32
 MIN_VISIBLE_PIXELS = 1024
@@ -31,12 +29,21 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
+    """``least_spread`` is about what the projections of photographs have: a reference that is flat at this scale, as a
+    fine halftone is at an eighth, would otherwise make every difference there enormous and drown its own texture."""
+
     shrink: int
     patch_px: int
     only_texture: bool
+    least_spread: float
+    weight: float
 
 
-_SCALES = (_Scale(1, 7, True), _Scale(4, 5, False), _Scale(8, 3, False))
+_SCALES = (
+    _Scale(1, 7, only_texture=True, least_spread=0.07, weight=0.5),
+    _Scale(4, 5, only_texture=False, least_spread=0.4, weight=0.25),
+    _Scale(8, 3, only_texture=False, least_spread=0.3, weight=0.25),
+)
 
 Signature = tuple[Floats, ...]
 """For each scale: sorted projections, directions x patches."""
@@ -47,14 +54,18 @@ def signature(picture: Picture) -> Signature | None:
     visible = picture.height_px * picture.width_px if picture.alpha is None else int((picture.alpha > 127).sum())
     if min(picture.height_px, picture.width_px) < MIN_EDGE_PX or visible < MIN_VISIBLE_PIXELS:
         return None
-    projected = [_projected(picture, scale) for scale in _SCALES]
+    shown = _shown(picture)
+    projected = [_projected(shown, scale) for scale in _SCALES]
     known = tuple(each for each in projected if each is not None)
     return known if len(known) == len(_SCALES) else None
 
 
 def distance(one: Signature, reference: Signature) -> float:
-    """0 for equal patches; 1 is about one spread of the reference's own projections."""
-    return float(np.mean([_scale_distance(a, b) for a, b in zip(one, reference, strict=True)]))
+    """0 for equal patches; 1 is about one spread of the reference's own projections. Texture counts for half of it."""
+    return sum(
+        scale.weight * _scale_distance(mine, its, scale.least_spread)
+        for mine, its, scale in zip(one, reference, _SCALES, strict=True)
+    )
 
 
 def gap_closed(before: Signature, after: Signature, reference: Signature) -> float | None:
@@ -63,9 +74,19 @@ def gap_closed(before: Signature, after: Signature, reference: Signature) -> flo
     return 1.0 - distance(after, reference) / gap if gap > _LEAST_GAP else None
 
 
-def _scale_distance(one: Floats, reference: Floats) -> float:
-    spread = np.maximum(reference.std(axis=1), _LEAST_SPREAD)
+def _scale_distance(one: Floats, reference: Floats, least_spread: float) -> float:
+    spread = np.maximum(reference.std(axis=1), least_spread)
     return float((np.abs(one - reference).mean(axis=1) / spread).mean())
+
+
+def _shown(picture: Picture) -> Picture:
+    """The picture with hidden pixels in its mean visible colour, as the network was shown it: a patch at an outline, or
+    a mean over it, reaches under the transparency, and what a file happens to hold there is no part of any style."""
+    if picture.alpha is None or picture.alpha.all():
+        return picture
+    pixels = picture.pixels.copy()
+    pixels[picture.alpha == 0] = np.rint(mean_visible_colour(pixels.astype(np.float32), picture.alpha))
+    return replace(picture, pixels=pixels)
 
 
 def _projected(picture: Picture, scale: _Scale) -> Floats | None:

@@ -49,7 +49,12 @@ def _rgb(colour: str) -> Field:
 
 def _blurred(mask: Field, radius_px: float) -> Field:
     image = Image.fromarray((np.clip(mask, 0, 1) * 255).astype(np.uint8))
-    return np.asarray(image.filter(ImageFilter.GaussianBlur(radius_px)), dtype=np.float32) / 255
+    return _fractions(image.filter(ImageFilter.GaussianBlur(radius_px)))
+
+
+def _fractions(image: Image.Image) -> Field:
+    """A grey image as 0..1."""
+    return np.asarray(np.asarray(image, dtype=np.float32) / np.float32(255))
 
 
 def _shifted(field: Field, down_px: int, right_px: int) -> Field:
@@ -59,7 +64,7 @@ def _shifted(field: Field, down_px: int, right_px: int) -> Field:
 
 
 def _step(value: Field, edge: float, softness: float) -> Field:
-    return np.clip((value - edge) / softness + 0.5, 0, 1).astype(np.float32)
+    return np.asarray(np.clip((value - edge) / softness + 0.5, 0, 1), dtype=np.float32)
 
 
 def _finished(canvas: Field, size: int) -> Pixels:
@@ -111,7 +116,7 @@ def _leading(labels: Labels, width_px: float) -> Field:
     edge[:, :-1] = np.maximum(edge[:, :-1], labels[:, :-1] != labels[:, 1:])
     lines = Image.fromarray((edge * 255).astype(np.uint8)).filter(ImageFilter.MaxFilter(int(width_px) | 1))
     rounded = lines.filter(ImageFilter.GaussianBlur(width_px / 3))
-    return _step(np.asarray(rounded, dtype=np.float32) / 255, 0.5, 0.4)
+    return _step(_fractions(rounded), 0.5, 0.4)
 
 
 def stained_glass(size: int, seed: int) -> Pixels:
@@ -156,7 +161,7 @@ def _screen(tone: Field, pitch_px: float, angle_deg: float) -> Field:
     height = (np.cos(u * 2) + np.cos(v * 2)) / 4 + 0.5
     area = np.sort(height.ravel())[:: max(1, height.size // 4096)]
     threshold = np.interp(1 - tone, np.linspace(0, 1, area.size), area).astype(np.float32)
-    return np.clip((height - threshold) * pitch_px * 0.55 + 0.5, 0, 1).astype(np.float32)
+    return np.asarray(np.clip((height - threshold) * pitch_px * 0.55 + 0.5, 0, 1), dtype=np.float32)
 
 
 def _landscape_tones(span: int, rng: np.random.Generator) -> tuple[Field, Field]:
@@ -203,7 +208,8 @@ def _strokes(tone: Field, angle: Field | float, pitch_px: float, rng: np.random.
     wave = np.abs(((across / pitch_px) % 1.0) - 0.5) * 2
     pressure = 1 + 0.28 * value_noise(span, (34, 34), rng)
     half_width = np.clip(tone, 0, 1) * 0.62 * pressure
-    return np.clip((half_width - (1 - wave)) * pitch_px * 0.45 + 0.5, 0, 1) * (tone > 0.04)
+    ink = np.clip((half_width - (1 - wave)) * pitch_px * 0.45 + 0.5, 0, 1) * (tone > 0.04)
+    return np.asarray(ink, dtype=np.float32)
 
 
 def _still_life(span: int, rng: np.random.Generator) -> tuple[Field, Field, Field]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -16,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from registry.catalogue import Catalogue
-from registry.errors import IntegrityError, RegistryError
-from registry.mlflow_client import connect, without_secrets
+from registry.errors import DiskFull, IntegrityError, RegistryError
+from registry.mlflow_client import connect, mlflow_errors_as_ours, without_secrets
 from registry.package import StylePackage, load_style
 from stylecore.data import Digest, StyleRef
 
@@ -433,3 +434,14 @@ def test_a_file_replaced_behind_a_server_is_an_integrity_error(
     client.log_artifact(client.get_model_version("dots", str(ref.version)).run_id, str(tmp_path / "CARD.md"), "package")
     with pytest.raises(IntegrityError, match=r"CARD\.md"):
         catalogue.fetch(ref)
+
+
+def test_a_disk_without_room_is_told_as_such_whatever_mlflow_says_of_it() -> None:
+    with pytest.raises(DiskFull, match="no room left to fetch it"), mlflow_errors_as_ours("sqlite:///x", "fetch it"):
+        _break_as_mlflow_does(OSError(errno.ENOSPC, "No space left on device"))
+
+
+def _break_as_mlflow_does(problem: OSError) -> None:
+    from mlflow.exceptions import MlflowException
+
+    raise MlflowException("Failed to download artifacts") from problem

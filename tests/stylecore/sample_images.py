@@ -1,4 +1,4 @@
-"""Pictures and files for the tests of this package, made on the spot."""
+"""Pictures, files and styles for the tests of this package, made on the spot."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
+from torch import Tensor
 
 from stylecore.image import Picture
+from stylecore.styles.base import Reference, StyleModel
+from stylecore.styles.build import build
+from stylecore.styles.conditional import FAMILY, Architecture, ConditionalNetwork
 
 CONTAINERS = ("jpeg", "png", "webp", "tiff")
+SMALL = Architecture(stem_channels=8, trunk_channels=8, blocks=1, styles=3)
 
 
 def scene(width: int = 64, height: int = 48) -> Image.Image:
@@ -62,25 +67,23 @@ class Inverted:
     family = "test"
     controls = frozenset({"strength"})
 
-    def __init__(self, reference: npt.NDArray[np.uint8] | None = None) -> None:
+    def __init__(self, reference: Reference | None = None) -> None:
         self.reference = noise(96, 96) if reference is None else reference
 
     def render(self, batch: torch.Tensor) -> torch.Tensor:
         return 1.0 - batch
 
 
-class SmallNetwork(Inverted):
-    """A convolution with whole-picture normalisation, as real styles have: what leaks between pictures leaks here."""
+def tensors_of(architecture: Architecture = SMALL, seed: int = 0) -> dict[str, Tensor]:
+    torch.manual_seed(seed)
+    network = ConditionalNetwork(architecture)
+    for name, parameter in network.named_parameters():
+        if "norm" in name or name == "colour":  # styles that differ, as trained ones do
+            torch.nn.init.normal_(parameter, std=0.5)
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
-    name = "small-network"
 
-    def __init__(self) -> None:
-        super().__init__()
-        random = torch.Generator().manual_seed(7)
-        self.kernel = torch.randn(16, 3, 5, 5, generator=random) / 8
-        self.mix = torch.randn(3, 16, 1, 1, generator=random)
-
-    def render(self, batch: torch.Tensor) -> torch.Tensor:
-        padded = torch.nn.functional.pad(batch, [2] * 4, mode="reflect")
-        features = torch.nn.functional.instance_norm(torch.nn.functional.conv2d(padded, self.kernel))
-        return torch.sigmoid(torch.nn.functional.conv2d(features.relu(), self.mix))
+def small_style(seed: int = 0, reference: Reference | None = None) -> StyleModel:
+    """A style of the real family, small and untrained: it mixes whole pictures as trained ones do."""
+    shown = noise(96, 96) if reference is None else reference
+    return build(FAMILY, SMALL.describe(), tensors_of(seed=seed), 1, "small", shown)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from stylecore.containers import MAX_SCANS, MAX_SEGMENTS
-from stylecore.image import ImageProblem, Limits, Picture, ProblemCode, decode, encode, probe
+from stylecore.image import ImageProblem, Limits, Picture, PictureFacts, ProblemCode, decode, encode, probe
 from tests.stylecore.sample_images import CONTAINERS, png_chunk, png_claiming, saved, scene, with_alpha
 
 SMALL = Limits(max_bytes=2_000_000, max_pixels=1_000_000)

@@ -20,18 +20,9 @@ from stylecore.errors import StyleError
 from stylecore.styles.base import StyleModel
 from stylecore.styles.build import build, build_several
 from stylecore.styles.conditional import FAMILY, Architecture, ConditionalNetwork
+from tests.stylecore.sample_images import SMALL, tensors_of
 
 REFERENCE = np.zeros((8, 8, 3), dtype=np.uint8)
-SMALL = Architecture(stem_channels=8, trunk_channels=8, blocks=1, styles=3)
-
-
-def tensors_of(architecture: Architecture = SMALL, seed: int = 0) -> dict[str, Tensor]:
-    torch.manual_seed(seed)
-    network = ConditionalNetwork(architecture)
-    for name, parameter in network.named_parameters():
-        if "norm" in name or name == "colour":  # styles that differ, as trained ones do
-            torch.nn.init.normal_(parameter, std=0.5)
-    return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
 def model(index: int = 1, tensors: dict[str, Tensor] | None = None) -> StyleModel:

@@ -1,11 +1,14 @@
-"""Restyling: what strength and alpha mean, and that no picture depends on its neighbours."""
+"""Stylizing pictures: what changes, what is carried, and that a result never depends on its neighbours."""
 
 from __future__ import annotations
 
-import threading
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from hypothesis import given, settings
@@ -15,152 +18,295 @@ from stylecore.data import Recipe
 from stylecore.engine import Engine, EngineError
 from stylecore.errors import StyleError
 from stylecore.image import Picture
+from stylecore.styles.base import MIN_EDGE_PX, StyleModel
 from stylecore.stylize import stylize
-from tests.stylecore.sample_images import Inverted, SmallNetwork, noise, picture
+from tests.stylecore.sample_images import Inverted, noise, picture, small_style, with_alpha
+
+FULL = Recipe()
+IN_FOURS = Engine(batch_size=4)
 
 
-def _equal(one: Picture, other: Picture) -> bool:
-    return np.array_equal(one.pixels, other.pixels) and (
-        one.alpha is other.alpha or np.array_equal(one.alpha, other.alpha)
-    )
+@pytest.fixture(scope="module")
+def style() -> StyleModel:
+    return small_style()
 
 
-def test_strength_zero_returns_the_input_bit_for_bit() -> None:
-    pictures = [picture(), Picture(noise(20, 30), noise(20, 30)[..., 0])]
-    results = stylize(Inverted(), pictures, Recipe(strength=0.0))
-    assert all(after is before for before, after in zip(pictures, results, strict=True))
-
-
-def test_strength_one_is_the_style_and_half_is_halfway() -> None:
-    before = picture()
-    full, half = (stylize(Inverted(), [before], Recipe(strength=s))[0].pixels for s in (1.0, 0.5))
-    assert np.array_equal(full, 255 - before.pixels)
-    assert np.abs(half.astype(int) - 127.5).max() <= 0.5
-
-
-@settings(max_examples=30, deadline=None)
-@given(weak=st.floats(0, 1), strong=st.floats(0, 1))
-def test_more_strength_is_never_less_change(weak: float, strong: float) -> None:
-    before = picture(24, 20)
-    weak, strong = sorted((weak, strong))
-    changes = [
-        np.abs(stylize(Inverted(), [before], Recipe(strength=s))[0].pixels.astype(int) - before.pixels)
-        for s in (weak, strong)
-    ]
-    assert (changes[0] <= changes[1]).all()
-
-
-@pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan")])
-def test_a_strength_outside_its_range_is_refused(strength: float) -> None:
-    with pytest.raises(ValueError, match="strength"):
-        stylize(Inverted(), [picture()], Recipe(strength=strength))
-
-
-def test_alpha_is_carried_and_hidden_colours_stay_untouched() -> None:
-    alpha = np.tile(np.array([0, 0, 7, 128, 255, 255], np.uint8).repeat(5), (20, 1))
-    before = Picture(noise(30, 20), alpha)
-    after = stylize(SmallNetwork(), [before], Recipe())[0]
-    assert np.array_equal(after.alpha, alpha)
-    assert np.array_equal(after.pixels[alpha == 0], before.pixels[alpha == 0])
-    assert not np.array_equal(after.pixels[alpha > 0], before.pixels[alpha > 0])
-
-
-@settings(max_examples=20, deadline=None)
-@given(hidden=st.integers(0, 99))
-def test_what_lies_under_transparency_does_not_change_what_is_seen(hidden: int) -> None:
-    alpha = np.full((20, 30), 255, np.uint8)
-    alpha[:, :9] = 0
-    seen = noise(30, 20)
-    other = np.where(alpha[..., None] == 0, noise(30, 20, hidden), seen)
-    results = stylize(SmallNetwork(), [Picture(seen, alpha), Picture(other, alpha)], Recipe())
-    assert np.array_equal(results[0].pixels[alpha > 0], results[1].pixels[alpha > 0])
-
-
-def test_a_picture_that_nobody_can_see_is_returned_as_it_is() -> None:
-    before = Picture(noise(20, 20), np.zeros((20, 20), np.uint8))
-    assert stylize(Inverted(), [before], Recipe())[0] is before
-
-
-@pytest.mark.parametrize("batch_size", [1, 4])
-def test_a_lone_picture_gives_the_same_bytes_whatever_its_neighbours(batch_size: int) -> None:
-    engine = Engine(batch_size=batch_size)
-    pictures = [Picture(noise(48, 40, seed)) for seed in range(6)] + [Picture(noise(40, 48)), picture(7, 5)]
-    together = stylize(SmallNetwork(), pictures, Recipe(), engine)
-    alone = [stylize(SmallNetwork(), [one], Recipe(), engine)[0] for one in pictures]
-    backwards = stylize(SmallNetwork(), pictures[::-1], Recipe(), engine)[::-1]
-    assert all(_equal(one, other) for one, other in zip(together, alone, strict=True))
-    assert all(_equal(one, other) for one, other in zip(together, backwards, strict=True))
-
-
-def test_pictures_smaller_than_a_style_can_render_are_carried_by_padding() -> None:
-    for width, height in ((1, 1), (3, 40), (15, 16)):
-        after = stylize(SmallNetwork(), [picture(width, height)], Recipe())[0]
-        assert after.pixels.shape == (height, width, 3)
-
-
-def test_what_is_known_of_a_picture_travels_with_it() -> None:
-    before = replace(picture(), format="webp", exif=b"exif", notes=("a note",))
-    after = stylize(Inverted(), [before], Recipe())[0]
-    assert (after.format, after.exif, after.notes) == ("webp", b"exif", ("a note",))
-
-
-class _NotNumbers(Inverted):
-    def render(self, batch: torch.Tensor) -> torch.Tensor:
-        return batch / 0.0 - batch / 0.0
-
-
-class _WrongShape(Inverted):
-    def render(self, batch: torch.Tensor) -> torch.Tensor:
-        return batch[..., :-1]
-
-
-@pytest.mark.parametrize("style", [_NotNumbers(), _WrongShape()])
-def test_a_style_that_gives_no_picture_is_an_error_and_not_a_black_picture(style: Inverted) -> None:
-    with pytest.raises(StyleError, match="inverted"):
-        stylize(style, [picture()], Recipe())
-
-
-def test_each_calling_thread_computes_on_the_cores_it_was_given() -> None:
-    seen: dict[str, int] = {}
-
-    class Watching(Inverted):
-        def render(self, batch: torch.Tensor) -> torch.Tensor:
-            seen[threading.current_thread().name] = torch.get_num_threads()
-            return batch
-
-    def work(threads: int) -> None:
-        torch.set_num_threads(3)  # what the thread was left with by something else
-        stylize(Watching(), [picture()], Recipe(), Engine(threads=threads))
-
-    workers = [threading.Thread(target=work, args=(count,), name=f"wants {count}") for count in (1, 2)]
-    for worker in workers:
-        worker.start()
-        worker.join()
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
     torch.set_num_threads(1)
-    assert seen == {"wants 1": 1, "wants 2": 2}
 
 
-def test_an_engine_says_what_it_is_and_refuses_what_is_not_here() -> None:
-    described = Engine.choose("cpu").describe()
-    assert described["device"].startswith("cpu")
-    assert (described["precision"], described["torch"]) == ("float32", torch.__version__)
-    assert Engine.choose("auto").device == ("cuda" if torch.cuda.is_available() else "cpu")
-    if not torch.cuda.is_available():
-        with pytest.raises(EngineError, match="CUDA"):
-            Engine.choose("cuda")
+def one(model: StyleModel, before: Picture, strength: float = 1.0, engine: Engine | None = None) -> Picture:
+    return stylize(model, [before], Recipe(strength=strength), engine or Engine())[0]
+
+
+def speckled(width: int, height: int, seed: int) -> Picture:
+    return Picture(noise(width, height, seed))
+
+
+def translucent(width: int = 64, height: int = 48) -> Picture:
+    """Transparent on the left, opaque on the right, a ramp between, and noise under all of it."""
+    return Picture(noise(width, height, 5), np.array(with_alpha(width, height))[..., 3])
+
+
+def levels(model: StyleModel, before: Picture) -> npt.NDArray[np.float32]:
+    batch = torch.from_numpy(before.pixels).permute(2, 0, 1)[None] / 255
+    return (model.render(batch)[0].permute(1, 2, 0) * 255).numpy()
+
+
+# --- strength --------------------------------------------------------------------------------------------------------
+
+
+def test_at_strength_zero_the_very_same_pictures_come_back(style: StyleModel) -> None:
+    given_pictures = [picture(), translucent(), picture(3, 2)]
+
+    returned = stylize(style, given_pictures, Recipe(strength=0.0))
+
+    assert all(after is before for before, after in zip(given_pictures, returned, strict=True))
+
+
+def test_at_full_strength_a_picture_becomes_what_the_network_renders(style: StyleModel) -> None:
+    before = speckled(61, 47, 1)
+
+    after = one(style, before)
+
+    assert np.abs(after.pixels - levels(style, before)).max() <= 0.5 + 1e-3
+    assert np.abs(after.pixels.astype(int) - before.pixels).mean() > 20
+
+
+@settings(max_examples=30)
+@given(strength=st.floats(0, 1), seed=st.integers(0, 50))
+def test_a_strength_between_lies_as_far_between_the_picture_and_the_full_style(strength: float, seed: int) -> None:
+    style, before = small_style(), speckled(24, 20, seed)
+
+    between = one(style, before, strength).pixels
+
+    expected = (1 - strength) * before.pixels + strength * levels(style, before)
+    assert np.abs(between - expected).max() <= 0.5 + 1e-3
+
+
+@pytest.mark.parametrize("strength", [-0.01, 1.01, math.nan, math.inf])
+def test_a_strength_outside_zero_to_one_is_refused(style: StyleModel, strength: float) -> None:
+    with pytest.raises(ValueError, match="expected 0 to 1"):
+        one(style, picture(), strength)
+
+
+# --- what is carried -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strength", [0.3, 1.0])
+def test_alpha_is_carried_bit_for_bit_and_hidden_colours_are_untouched(style: StyleModel, strength: float) -> None:
+    before = translucent()
+    assert before.alpha is not None
+
+    after = one(style, before, strength)
+
+    hidden = before.alpha == 0
+    assert hidden.any()
+    assert np.array_equal(after.alpha, before.alpha)  # type: ignore[arg-type]
+    assert np.array_equal(after.pixels[hidden], before.pixels[hidden])
+    assert (after.pixels[~hidden] != before.pixels[~hidden]).any(axis=1).mean() > 0.9
+
+
+def test_what_lies_under_transparent_pixels_does_not_show_in_the_others(style: StyleModel) -> None:
+    before = translucent()
+    assert before.alpha is not None
+    hidden = before.alpha == 0
+    otherwise = replace(before, pixels=np.where(hidden[..., None], np.uint8(0), before.pixels))
+
+    after, after_otherwise = one(style, before), one(style, otherwise)
+
+    assert np.array_equal(after.pixels[~hidden], after_otherwise.pixels[~hidden])
+
+
+def test_a_fully_transparent_picture_is_untouched_beside_others_of_its_shape(style: StyleModel) -> None:
+    invisible = Picture(noise(32, 24), np.zeros((24, 32), dtype=np.uint8))
+
+    returned = stylize(style, [picture(32, 24), invisible, picture(32, 24)], FULL, IN_FOURS)
+
+    assert returned[1] is invisible
+    assert returned[0].pixels.tobytes() == returned[2].pixels.tobytes() != picture(32, 24).pixels.tobytes()
+
+
+def test_an_opaque_alpha_changes_no_colour(style: StyleModel) -> None:
+    plain = speckled(40, 30, 3)
+    opaque = replace(plain, alpha=np.full((30, 40), 255, dtype=np.uint8))
+
+    assert np.array_equal(one(style, plain).pixels, one(style, opaque).pixels)
+
+
+def test_format_exif_and_notes_are_carried(style: StyleModel) -> None:
+    before = picture(format="tiff", exif=b"Exif\0\0made up", notes=("no profile: taken as sRGB",))
+
+    after = one(style, before)
+
+    assert (after.format, after.exif, after.notes) == (before.format, before.exif, before.notes)
+
+
+def test_the_pictures_that_went_in_are_not_changed(style: StyleModel) -> None:
+    before = translucent()
+    copy = before.pixels.copy()
+
+    one(style, before)
+
+    assert np.array_equal(before.pixels, copy)
+
+
+# --- neighbours, order, shapes ---------------------------------------------------------------------------------------
+
+
+@settings(max_examples=25)
+@given(
+    neighbours=st.lists(st.integers(0, 9), max_size=6),
+    place=st.integers(0, 6),
+    batch_size=st.sampled_from([1, 3, 4]),
+    shape=st.sampled_from([(37, 29), (64, 48), (17, 90)]),
+)
+def test_a_picture_gives_the_same_bytes_whatever_its_neighbours(
+    neighbours: list[int], place: int, batch_size: int, shape: tuple[int, int]
+) -> None:
+    style, engine = small_style(), Engine(batch_size=batch_size)
+    watched = speckled(*shape, seed=99)
+    crowd = [speckled(*shape, seed=seed) for seed in neighbours]
+    place = min(place, len(crowd))
+
+    among = stylize(style, [*crowd[:place], watched, *crowd[place:]], FULL, engine)[place]
+
+    assert among.pixels.tobytes() == one(style, watched, engine=engine).pixels.tobytes()
+
+
+class Crowded(Inverted):
+    """What some processors do in the last bits, for all to see: the result depends on the size of the batch."""
+
+    def render(self, batch: torch.Tensor) -> torch.Tensor:
+        return batch / len(batch)
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 8])
+def test_a_batch_always_has_the_engines_size_however_many_pictures_there_are(count: int) -> None:
+    crowd = [speckled(20, 20, seed) for seed in range(count)]
+
+    for before, after in zip(crowd, stylize(Crowded(), crowd, FULL, IN_FOURS), strict=True):
+        assert np.array_equal(after.pixels, np.rint(before.pixels / 4))
+
+
+def test_another_batch_size_changes_at_most_the_rounding(style: StyleModel) -> None:
+    # The last bits of a convolution may depend on the shape of its batch. That is why an engine keeps one shape for a
+    # whole job and names it in the provenance: bytes are promised within an engine, and this much between engines.
+    crowd = [speckled(53, 41, seed) for seed in range(5)]
+
+    alone, together = stylize(style, crowd, FULL), stylize(style, crowd, FULL, IN_FOURS)
+
+    for first, second in zip(alone, together, strict=True):
+        assert np.abs(first.pixels.astype(int) - second.pixels).max() <= 1
+
+
+def test_pictures_of_mixed_shapes_come_back_in_their_order() -> None:
+    shapes = [(20, 30), (30, 20), (20, 30), (16, 16), (30, 20), (20, 30), (5, 5), (20, 30)]
+    crowd = [speckled(*shape, seed=seed) for seed, shape in enumerate(shapes)]
+
+    returned = stylize(Inverted(), crowd, FULL, Engine(batch_size=3))
+
+    for before, after in zip(crowd, returned, strict=True):
+        assert np.array_equal(after.pixels, 255 - before.pixels)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (3, 5), (15, 17), (MIN_EDGE_PX, MIN_EDGE_PX)])
+@pytest.mark.parametrize("engine", [Engine(), IN_FOURS], ids=["alone", "in-fours"])
+def test_tiny_pictures_are_styled_at_their_own_size(style: StyleModel, shape: tuple[int, int], engine: Engine) -> None:
+    before = Picture(np.full((shape[1], shape[0], 3), 90, dtype=np.uint8))
+
+    after = one(style, before, engine=engine)
+
+    assert after.pixels.shape == before.pixels.shape
+    assert (after.pixels != before.pixels).any()
+
+
+def test_no_pictures_give_no_pictures(style: StyleModel) -> None:
+    assert stylize(style, [], FULL) == []
+
+
+def test_threads_that_share_a_style_give_the_bytes_of_one_thread_alone(style: StyleModel) -> None:
+    crowd = [speckled(96, 80, seed) for seed in range(8)]
+    expected = [one(style, each).pixels.tobytes() for each in crowd]
+
+    with ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(lambda each: one(style, each).pixels.tobytes(), crowd))
+
+    assert found == expected
+
+
+# --- a style that misbehaves -----------------------------------------------------------------------------------------
+
+
+class Poisoned(Inverted):
+    def render(self, batch: torch.Tensor) -> torch.Tensor:
+        return torch.where(batch > 0.5, torch.nan, batch)
+
+
+class Cropping(Inverted):
+    def render(self, batch: torch.Tensor) -> torch.Tensor:
+        return batch[..., 4:]
+
+
+class Overflowing(Inverted):
+    def render(self, batch: torch.Tensor) -> torch.Tensor:
+        return batch * 8 - 4
+
+
+def test_a_style_that_gives_no_numbers_is_an_error_and_no_picture() -> None:
+    with pytest.raises(StyleError, match="not numbers"):
+        one(Poisoned(), picture())
+
+
+def test_a_style_that_gives_another_size_is_an_error_and_no_picture() -> None:
+    with pytest.raises(StyleError, match="gave"):
+        one(Cropping(), picture())
+
+
+def test_values_out_of_range_are_clipped_and_do_not_wrap_round() -> None:
+    after = one(Overflowing(), Picture(np.array([[[0, 128, 255]]], dtype=np.uint8)))
+
+    assert after.pixels[0, 0].tolist() == [0, 4, 255]
+
+
+# --- the engine ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(1)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_stylizing_claims_the_engines_threads_for_the_calling_thread(style: StyleModel) -> None:
+    one(style, picture())
+
+    assert torch.get_num_threads() == 1
+
+
+def test_the_cpu_engine_tells_what_it_computes_with() -> None:
+    told = Engine.choose("cpu").describe()
+
+    assert told["device"].startswith("cpu (")
+    assert (told["torch"], told["precision"], told["batch_size"]) == (torch.__version__, "float32", "1")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+def test_without_a_cuda_device_auto_takes_the_cpu_and_cuda_is_refused() -> None:
+    assert Engine.choose("auto").device == "cpu"
+    with pytest.raises(EngineError, match="Use the engine 'auto' or 'cpu'"):
+        Engine.choose("cuda")
+
+
+@pytest.mark.parametrize("settings_of_it", [{"threads": 0}, {"batch_size": 0}, {"precision": "bfloat16"}])
+def test_an_engine_that_cannot_be_is_refused(settings_of_it: dict[str, object]) -> None:
     with pytest.raises(EngineError):
-        Engine.choose("abacus")  # type: ignore[arg-type]
-    with pytest.raises(EngineError):
-        Engine(batch_size=0)
+        Engine(**settings_of_it)  # type: ignore[arg-type]
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
-def test_the_same_style_on_a_gpu_gives_the_same_picture_within_a_level() -> None:
-    class OnDevice(SmallNetwork):
-        def render(self, batch: torch.Tensor) -> torch.Tensor:
-            self.kernel, self.mix = self.kernel.to(batch.device), self.mix.to(batch.device)
-            return super().render(batch)
-
-    before = Picture(noise(64, 48))
-    here, there = (stylize(OnDevice(), [before], Recipe(), Engine.choose(d))[0].pixels for d in ("cpu", "cuda"))
-    assert np.abs(here.astype(int) - there).max() <= 1
+def test_an_unknown_engine_is_refused() -> None:
+    with pytest.raises(EngineError, match="auto, cpu or cuda"):
+        Engine.choose("tpu")  # type: ignore[arg-type]

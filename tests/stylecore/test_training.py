@@ -17,7 +17,7 @@ from stylecore.styles.conditional import FAMILY, Architecture
 from stylecore.training import bundled
 from stylecore.training.bundled import INGREDIENTS, SHOWS, train
 from stylecore.training.content import ContentSampler, invented_crop, photo_crop, read_photos
-from stylecore.training.content_of_package import Right, write_card, write_content, write_rights
+from stylecore.training.content_of_package import Right, only_styles, write_card, write_content, write_rights
 from stylecore.training.loop import Trainer
 from stylecore.training.recipe import BUNDLED, Pull, TrainingRecipe
 from stylecore.training.style_images import PAINTERS, style_image
@@ -178,7 +178,7 @@ def test_photographs_are_read_in_the_order_of_their_names_and_nothing_else_is(tm
 def test_the_package_content_is_complete_and_its_weights_load(tmp_path: Path) -> None:
     trained = trainer()
     references = {name: style_image(name, 64) for name in TINY.style_names}
-    shows = {name: SHOWS[name] for name in TINY.style_names}
+    shows = {name: "dots and layers" for name in TINY.style_names}
 
     write_content(tmp_path, TINY, dict(trained.network.named_parameters()), references, np.zeros((20, 30, 3), np.uint8))
     write_rights(tmp_path, shows, list(INGREDIENTS))
@@ -196,9 +196,24 @@ def test_a_right_without_a_digest_names_none() -> None:
     assert "digest" not in Right("a", "b", "c", "d").as_dict()
 
 
-def test_the_bundled_recipe_has_a_painter_a_line_and_a_place_for_every_style() -> None:
-    assert set(BUNDLED.style_names) == set(SHOWS) == set(PAINTERS)
+def test_the_bundled_recipe_has_a_painter_and_a_place_for_every_style_and_packs_only_styles_it_trains() -> None:
+    assert set(BUNDLED.style_names) == set(PAINTERS)
     assert BUNDLED.architecture.styles == len(BUNDLED.style_names)
+    assert set(SHOWS) <= set(BUNDLED.style_names)
+
+
+def test_a_style_packed_without_its_neighbours_renders_as_it_did_beside_them() -> None:
+    trained = trainer()
+    trained.run(2)
+    beside, picture = weights_of(trained), torch.rand(1, 3, 32, 32)
+    reference = style_image("paper-cut", 64)
+
+    alone, kept = only_styles(TINY, beside, ["paper-cut"])
+
+    assert alone.style_names == ("paper-cut",)
+    once = build(FAMILY, TINY.architecture.describe(), beside, 1, "paper-cut", reference)
+    again = build(FAMILY, alone.architecture.describe(), kept, 0, "paper-cut", reference)
+    assert torch.equal(once.render(picture), again.render(picture))
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the reference weights and photographs are not beside the project")

@@ -13,7 +13,7 @@ from stylecore.data import SCORE_NAMES, Digest, Scores
 from stylecore.image import Picture
 from stylecore.metrics import lpips, ssim, style_gap
 from stylecore.metrics.psnr import psnr_db
-from stylecore.metrics.view import visible
+from stylecore.metrics.view import visible, visible_box
 from stylecore.styles.base import Reference, StyleModel
 from stylecore.weights import WeightsFolder
 
@@ -55,12 +55,13 @@ def score(before: Picture, after: Picture, model: StyleModel, judge: Judge) -> S
 
 
 def ssim_map(before: Picture, after: Picture) -> npt.NDArray[np.float32]:
-    """SSIM on luma at every visible pixel, for the report's heat map; 1 where nothing can be seen."""
+    """SSIM on luma for every pixel, for the report's heat map; 1 outside the box around all that can be seen."""
     _check_comparable(before, after)
-    first, second = visible(before), visible(after)
-    if first is None or second is None:
-        return np.ones(before.pixels.shape[:2], dtype=np.float32)
-    return ssim.ssim_map(first, second)
+    full = np.ones(before.pixels.shape[:2], dtype=np.float32)
+    box, first, second = visible_box(before), visible(before), visible(after)
+    if box is not None and first is not None and second is not None:
+        full[box] = ssim.ssim_map(first, second)
+    return full
 
 
 def _check_comparable(before: Picture, after: Picture) -> None:

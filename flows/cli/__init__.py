@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 
 from flows.errors import EXIT_CODES
 from stylecore.data import RestyleError
@@ -12,6 +13,8 @@ def main() -> None:
     """Run the command; a breakage becomes one line on standard error and an exit code by its kind."""
     from flows.cli.app import app
 
+    # What a decoder mutters about a strange file is told in that file's own reasons.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
         app()
     except RestyleError as error:

@@ -13,6 +13,7 @@ _MID_GREY = 128.0 / 255.0
 _BT601 = (0.299, 0.587, 0.114)
 
 Levels = npt.NDArray[np.float32]
+Box = tuple[slice, slice]
 
 
 def visible(picture: Picture) -> Tensor | None:
@@ -22,12 +23,21 @@ def visible(picture: Picture) -> Tensor | None:
     """
     if picture.alpha is None:
         return _tensor(picture.pixels.astype(np.float32) / 255.0)
-    rows, columns = (np.unique(places) for places in np.nonzero(picture.alpha))
-    if not rows.size:
+    box = visible_box(picture)
+    if box is None:
         return None
-    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
     cover = picture.alpha[box][..., None].astype(np.float32) / 255.0
     return _tensor(picture.pixels[box].astype(np.float32) / 255.0 * cover + _MID_GREY * (1.0 - cover))
+
+
+def visible_box(picture: Picture) -> Box | None:
+    """Rows and columns of the smallest box around all visible pixels; ``None`` where there are none."""
+    if picture.alpha is None:
+        return slice(0, picture.height_px), slice(0, picture.width_px)
+    rows, columns = (np.flatnonzero(picture.alpha.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return None
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def luma(rgb: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ import skimage.data
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from skimage.filters import gaussian
 from skimage.measure import block_reduce
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
@@ -163,6 +164,27 @@ def test_luma_of_greys_is_that_grey_and_stays_in_range() -> None:
     assert float(luma(greys).max()) <= 1.0  # piq refuses anything above
 
 
+def test_luma_is_pillows() -> None:
+    pixels = noise(40, 30)
+
+    expected = np.asarray(Image.fromarray(pixels).convert("L"), dtype=np.float32)
+
+    assert np.abs(luma(tensor(pixels))[0, 0].numpy() * 255 - expected).max() <= 1
+
+
+def test_what_can_be_seen_is_cropped_and_lies_over_mid_grey() -> None:
+    alpha = np.zeros((40, 50), dtype=np.uint8)
+    alpha[10:30, 5:45] = 255
+    alpha[10:30, 5:10] = 51
+
+    shown = visible(Picture(np.full((40, 50, 3), 255, dtype=np.uint8), alpha))
+
+    assert shown is not None
+    assert shown.shape == (1, 3, 20, 40)
+    assert shown[0, 0, 0, 20] == 1.0
+    assert float(shown[0, 0, 0, 0]) * 255 == pytest.approx(0.2 * 255 + 0.8 * 128, abs=0.01)
+
+
 # --- PSNR ------------------------------------------------------------------------------------------------------------
 
 
@@ -250,6 +272,21 @@ def test_a_picture_of_the_references_colours_alone_has_not_reached_the_style() -
 
     assert value is not None
     assert value < 0.75
+
+
+def test_the_palette_with_the_texture_closes_more_than_the_palette_alone() -> None:
+    def striped(start_px: int) -> Pixels:
+        stripes = np.where((np.arange(160) + start_px) % 6 < 3, 255, 0).astype(np.uint8)
+        return np.ascontiguousarray(np.broadcast_to(stripes[:, None], (160, 160, 3)))
+
+    before, wanted = signature(photo()[:160, :160]), signature(striped(0))
+    grey, moved = signature(np.full((160, 160, 3), 127, dtype=np.uint8)), signature(striped(2))
+    palette, both = (style_gap.gap_closed(before, after, wanted) for after in (grey, moved))
+
+    assert palette is not None
+    assert both is not None
+    assert palette < 0.5
+    assert both > 0.9
 
 
 def test_the_style_gap_is_the_same_at_every_call() -> None:

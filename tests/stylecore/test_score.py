@@ -244,19 +244,38 @@ def test_thin_lines_are_scored_without_a_style_gap() -> None:
     assert values.absent["style_gap_closed"] == "too little of the picture is visible to compare with a style"
 
 
-def _other_size() -> Picture:
-    return Picture(noise(65, 64))
+def test_a_change_where_nobody_sees_it_is_no_change(judge: Judge) -> None:
+    before = on_a_sheet(photo(128).pixels, 200)
+    after = on_a_sheet(photo(128).pixels, 200, hidden=99)
+
+    assert scored(before, after, judge) == scored(before, before, judge)
+    assert scored(before, after).psnr_db == 100.0
 
 
-def _with_alpha() -> Picture:
-    return Picture(noise(64, 64), np.full((64, 64), 255, dtype=np.uint8))
+def _square(cover: int | None, width: int = 64) -> Picture:
+    return Picture(noise(width, 64), None if cover is None else np.full((64, width), cover, dtype=np.uint8))
 
 
-@pytest.mark.parametrize("other", [_other_size, _with_alpha])
-def test_pictures_of_another_size_or_alpha_cannot_be_compared(other: Callable[[], Picture]) -> None:
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(_square(None), _square(None, 65)), (_square(None), _square(255)), (_square(255), _square(254))],
+    ids=["another size", "alpha and none", "another alpha"],
+)
+def test_pictures_of_another_size_or_alpha_cannot_be_compared(before: Picture, after: Picture) -> None:
     for compare in (scored, ssim_map):
         with pytest.raises(ValueError, match="the same size and the same alpha"):
-            compare(Picture(noise(64, 64)), other())
+            compare(before, after)
+
+
+def test_the_heat_map_of_a_picture_on_a_transparent_sheet_covers_the_sheet() -> None:
+    alpha = np.zeros((40, 60), np.uint8)
+    alpha[10:30, 10:50] = 255
+
+    heat = ssim_map(Picture(noise(60, 40), alpha), Picture(noise(60, 40, 1), alpha))
+
+    assert heat.shape == (40, 60)
+    assert (heat[alpha == 0] == 1.0).all()
+    assert heat[15:25, 20:40].mean() < 0.9
 
 
 # --- threads, and never NaN ------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -83,6 +82,16 @@ def test_a_strength_between_lies_as_far_between_the_picture_and_the_full_style(s
 
     expected = (1 - strength) * before.pixels + strength * levels(style, before)
     assert np.abs(between - expected).max() <= 0.5 + 1e-3
+
+
+@settings(max_examples=30)
+@given(strengths=st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted))
+def test_more_strength_is_never_less_change(strengths: list[float]) -> None:
+    before = speckled(24, 20, 0)
+
+    weak, strong = (np.abs(one(Inverted(), before, s).pixels.astype(int) - before.pixels) for s in strengths)
+
+    assert (weak <= strong).all()
 
 
 @pytest.mark.parametrize("strength", [-0.01, 1.01, math.nan, math.inf])
@@ -273,18 +282,30 @@ def test_values_out_of_range_are_clipped_and_do_not_wrap_round() -> None:
 # --- the engine ------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def two_threads() -> Iterator[None]:
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(1)
+@pytest.mark.parametrize("wanted", [1, 2])
+def test_each_calling_thread_computes_on_the_cores_it_was_given(wanted: int) -> None:
+    seen: list[int] = []
+
+    class Watching(Inverted):
+        def render(self, batch: torch.Tensor) -> torch.Tensor:
+            seen.append(torch.get_num_threads())
+            return batch
+
+    def work() -> None:
+        torch.set_num_threads(3)  # what something else has left this thread with
+        one(Watching(), picture(), engine=Engine(threads=wanted))
+
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(work).result()
+
+    assert seen == [wanted]
 
 
-@pytest.mark.usefixtures("two_threads")
-def test_stylizing_claims_the_engines_threads_for_the_calling_thread(style: StyleModel) -> None:
-    one(style, picture())
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+def test_a_gpu_gives_the_picture_of_a_cpu_within_a_level(style: StyleModel) -> None:
+    here, there = (one(style, speckled(64, 48, 1), engine=Engine.choose(name)) for name in ("cpu", "cuda"))  # type: ignore[arg-type]
 
-    assert torch.get_num_threads() == 1
+    assert np.abs(here.pixels.astype(int) - there.pixels).max() <= 1
 
 
 def test_the_cpu_engine_tells_what_it_computes_with() -> None:

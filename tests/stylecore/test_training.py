@@ -178,7 +178,7 @@ def test_photographs_are_read_in_the_order_of_their_names_and_nothing_else_is(tm
 def test_the_package_content_is_complete_and_its_weights_load(tmp_path: Path) -> None:
     trained = trainer()
     references = {name: style_image(name, 64) for name in TINY.style_names}
-    shows = {name: "dots and layers" for name in TINY.style_names}
+    shows = dict.fromkeys(TINY.style_names, "dots and layers")
 
     write_content(tmp_path, TINY, dict(trained.network.named_parameters()), references, np.zeros((20, 30, 3), np.uint8))
     write_rights(tmp_path, shows, list(INGREDIENTS))

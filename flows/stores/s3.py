@@ -1,6 +1,5 @@
 """S3, and what speaks S3, as a store. Facts come from an object's metadata and tags; where both speak, tags win."""
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,14 +8,22 @@ from botocore.exceptions import ClientError
 
 from flows.stores.backoff import pause
 from flows.stores.base import MAX_ASSET_BYTES, Put
-from flows.stores.errors import IntegrityError, StoreConflict, StoreDenied, StoreNotFound, StoreTooLarge
+from flows.stores.errors import IntegrityError, StoreConflict, StoreDenied, StoreError, StoreNotFound
 from flows.stores.facts import field_name, understood
 from flows.stores.keys import checked_parts, may_be_asset
 from flows.stores.reading import digested, gathered, refuse_other_content, too_large
 from flows.stores.s3_client import client_for
-from flows.stores.s3_errors import code_of, s3_errors_told, status_of
+from flows.stores.s3_errors import code_of, s3_errors_told
 from flows.stores.s3_read import S3Object, pieces, token_of
-from flows.stores.s3_text import unwrapped, wrapped
+from flows.stores.s3_text import unwrapped
+from flows.stores.s3_write import (
+    MARKER_KEY,
+    OWN_METADATA,
+    PUT_TRIES,
+    created,
+    keeps_create_once,
+    refuse_more_than_one_put,
+)
 from flows.stores.selection import Selection
 from flows.stores.spec import S3Spec, Secrets
 from stylecore.data import Asset, AssetFacts, AssetRef, Digest
@@ -24,12 +31,7 @@ from stylecore.data import Asset, AssetFacts, AssetRef, Digest
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-MAX_PUT_BYTES = 5 * 1024**3
-"""What one PUT can carry. More would need a multipart upload, whose condition real servers do not keep."""
-
 KEYS_PER_PAGE = 1000
-OWN_METADATA = "restyle-"
-_PUT_TRIES = 4
 
 
 def open_from(spec: S3Spec, secrets: Secrets) -> "S3Store":
@@ -107,40 +109,32 @@ class S3Store:
         return gathered(pieces(self._client, self._object(key)), max_bytes, repr(key))[0]
 
     def put_new(self, key: str, content: bytes, *, digest: Digest, media_type: str, metadata: Mapping[str, str]) -> Put:
-        """Looks before it writes: a server that does not know the condition must not be led into overwriting."""
+        """Looks before it writes, which tells whose content is there; between two writers the condition decides."""
         refuse_more_than_one_put(len(content), key)
         refuse_other_content(content, digest, key)
         wanted = self._object(key)
-        for tries in range(_PUT_TRIES):
+        self._require_create_once()
+        for tries in range(PUT_TRIES):
             found = self._digest_now(wanted)
             if found is not None:
                 return self._kept(key, found, digest)
-            if self._created(wanted, content, digest, media_type, metadata):
+            if created(self._client, wanted, content, digest, media_type, metadata):
                 self._read_back(wanted, digest)
                 return Put(True, self.uri(key))
             pause(tries)
         raise StoreConflict(f"{wanted} is written and removed by others all the time", "", "Publish under another key.")
 
-    def _created(
-        self, wanted: S3Object, content: bytes, digest: Digest, media_type: str, metadata: Mapping[str, str]
-    ) -> bool:
-        """False when somebody else was there first, or is at it right now."""
-        with s3_errors_told(str(wanted)):
-            try:
-                self._client.put_object(
-                    Bucket=wanted.bucket,
-                    Key=wanted.key,
-                    Body=content,
-                    ContentType=media_type,
-                    Metadata=wrapped({**metadata, f"{OWN_METADATA}sha256": digest}),
-                    ChecksumSHA256=base64.b64encode(bytes.fromhex(digest)).decode(),
-                    IfNoneMatch="*",
-                )
-            except ClientError as problem:
-                if _is_taken(problem):
-                    return False
-                raise
-        return True
+    def _require_create_once(self) -> None:
+        if not self._keeps_create_once:
+            raise StoreError(
+                f"{self._name}: the server overwrites what is there although told not to (it ignores If-None-Match)",
+                "a server that creates a key only once",
+                "Nothing was published. Publish into a bucket that keeps no versions, or on another server.",
+            )
+
+    @cached_property
+    def _keeps_create_once(self) -> bool:
+        return keeps_create_once(self._client, self._object(MARKER_KEY))
 
     def _kept(self, key: str, found: Digest, digest: Digest) -> Put:
         if found == digest:
@@ -207,18 +201,6 @@ class S3Store:
         return AssetRef(self._name, key, version, size_bytes, told["LastModified"], self.uri(key))
 
 
-def refuse_more_than_one_put(size_bytes: int, key: str) -> None:
-    if size_bytes > MAX_PUT_BYTES:
-        raise StoreTooLarge(
-            f"{key!r} has {size_bytes:,} bytes", f"at most {MAX_PUT_BYTES:,}, one PUT", "Publish smaller files."
-        )
-
-
 def _is_asset(key: str) -> bool:
     """A key that ends with `/` is how some tools draw a folder."""
     return not key.endswith("/") and all(may_be_asset(part) for part in key.split("/"))
-
-
-def _is_taken(problem: ClientError) -> bool:
-    """Conditional writes answer 412 when there is something, 409 while somebody else is writing."""
-    return status_of(problem) == 412 or code_of(problem) == "ConditionalRequestConflict"

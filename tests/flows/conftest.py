@@ -6,12 +6,14 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
 from tests.flows.world import World, make_world, twin
@@ -35,6 +37,12 @@ def s3_endpoint() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def s3_is_moto() -> bool:
+    """For the few places where moto is not as S3 is. A real server is always tested to the full."""
+    return "RESTYLE_TEST_S3_URL" not in os.environ
+
+
+@pytest.fixture(scope="session")
 def s3_admin(s3_endpoint: str):
     """A client that is not ours, to prepare buckets and to look at what we left there."""
     config = Config(s3={"addressing_style": "path"}, request_checksum_calculation="when_required")
@@ -51,6 +59,27 @@ def s3_bucket(s3_admin) -> Iterator[str]:
 def s3_bucket_with_versions(s3_admin) -> Iterator[str]:
     with _bucket(s3_admin, {"Status": "Enabled"}) as name:
         yield name
+
+
+@pytest.fixture
+def another_s3_bucket(s3_admin) -> Iterator[str]:
+    with _bucket(s3_admin, {}) as name:
+        yield name
+
+
+@pytest.fixture(scope="session")
+def s3_creates_once(s3_admin) -> Callable[[str], bool]:
+    """Whether the server keeps `If-None-Match: *` in a bucket, asked without any code of ours."""
+
+    @cache
+    def creates_once(bucket: str) -> bool:
+        key = f"asked-{uuid.uuid4().hex}"
+        s3_admin.put_object(Bucket=bucket, Key=key, Body=b"first", IfNoneMatch="*")
+        with suppress(ClientError):
+            s3_admin.put_object(Bucket=bucket, Key=key, Body=b"second", IfNoneMatch="*")
+        return s3_admin.get_object(Bucket=bucket, Key=key)["Body"].read() == b"first"
+
+    return creates_once
 
 
 @contextmanager

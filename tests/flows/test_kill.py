@@ -5,20 +5,23 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from governance import items, ledger
+from governance import items, ledger, runs
 from governance.db import Database
 from governance.items import Item
 from governance.ledger import Verified
-from tests.flows.world import World, photo, twin
+from governance.runs import RunState
+from tests.flows.world import CAMPAIGN, STYLE, World, photo, twin
 
 ASSETS = 24
 
@@ -94,3 +97,25 @@ def test_killed_while_planning_the_plan_is_the_same_in_the_end(library: World) -
     assert drive("plan", library.home)
     planned = records_of(library.home)
     assert len({item.item_id for item in planned}) == len(planned) == ASSETS + 2
+
+
+@pytest.mark.slow
+def test_a_killed_command_leaves_a_run_that_the_next_one_calls_interrupted(library: World) -> None:
+    """Both in our records and in Prefect, where a killed driver would be RUNNING for ever."""
+    home = library.home
+    (home / "campaign.yaml").write_text(CAMPAIGN.format(style=STYLE, least=-1, shard_size=500))
+    restyle = [str(Path(sys.executable).with_name("restyle")), "--home", str(home), "run", str(home / "campaign.yaml")]
+    database = Database.open(f"sqlite:///{home / 'ledger.db'}")
+    with subprocess.Popen(restyle, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as killed:
+        while runs.latest(database) is None and killed.poll() is None:
+            time.sleep(0.05)
+        killed.kill()
+    assert [run.state for run in runs.recent(database)] == [RunState.RUNNING]
+
+    again = subprocess.run(restyle, capture_output=True, text=True, timeout=240, check=False)
+
+    assert again.returncode == 0, again.stderr
+    assert [run.state for run in runs.recent(database)] == [RunState.FINISHED, RunState.INTERRUPTED]
+    with closing(sqlite3.connect(home / "prefect" / "prefect.db")) as prefect:
+        states = prefect.execute("SELECT state_type FROM flow_run ORDER BY created").fetchall()
+    assert states == [("CRASHED",), ("COMPLETED",)]

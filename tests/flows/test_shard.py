@@ -6,8 +6,8 @@ import io
 import random
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
-import boto3
 import pytest
 from PIL import Image
 
@@ -163,23 +163,17 @@ def test_a_full_disk_stops_the_shard_and_loses_nothing(world: World) -> None:
 
 
 def test_from_bucket_to_bucket_with_rights_in_metadata_and_tags(
-    world: World, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
+    world: World, s3_endpoint: str, s3_admin: Any, s3_bucket: str, another_s3_bucket: str
 ) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    client = boto3.client("s3", endpoint_url=s3_endpoint, region_name="us-east-1")
-    for bucket in ("brand-assets", "restyled-assets"):
-        client.create_bucket(Bucket=bucket)
     rights = {"class": "product", "licence": "studio", "derivatives": "allowed", "person": "no"}
-    client.put_object(Bucket="brand-assets", Key="shop/cup.jpg", Body=photo(1), Metadata=rights)
-    client.put_object(Bucket="brand-assets", Key="shop/agency.jpg", Body=photo(2), Metadata=rights)
-    client.put_object_tagging(
-        Bucket="brand-assets", Key="shop/agency.jpg", Tagging={"TagSet": [{"Key": "derivatives", "Value": "forbidden"}]}
-    )
+    for seed, name in enumerate(("cup.jpg", "agency.jpg"), start=1):
+        s3_admin.put_object(Bucket=s3_bucket, Key=f"brand/shop/{name}", Body=photo(seed), Metadata=rights)
+    forbidden = {"TagSet": [{"Key": "derivatives", "Value": "forbidden"}]}
+    s3_admin.put_object_tagging(Bucket=s3_bucket, Key="brand/shop/agency.jpg", Tagging=forbidden)
     campaign = world.campaign()
     source, target = (
-        S3Spec(bucket=bucket, endpoint_url=s3_endpoint, region="us-east-1")
-        for bucket in ("brand-assets", "restyled-assets")
+        S3Spec(bucket=bucket, prefix=prefix, endpoint_url=s3_endpoint, region="us-east-1")
+        for bucket, prefix in ((s3_bucket, "brand"), (another_s3_bucket, ""))
     )
     campaign = campaign.model_copy(
         update={
@@ -195,10 +189,11 @@ def test_from_bucket_to_bucket_with_rights_in_metadata_and_tags(
     list(run_shard(items.pending(services.records), tools(services, campaign, style, run_id, "tester")))
     counts = items.counts(services.records)
     assert (counts[ItemState.PUBLISHED], counts[ItemState.REFUSED]) == (1, 1)
-    keys = [each["Key"] for each in client.list_objects_v2(Bucket="restyled-assets")["Contents"]]
+    listed = [each["Key"] for each in s3_admin.list_objects_v2(Bucket=another_s3_bucket)["Contents"]]
+    keys = [key for key in listed if not key.startswith(".")]
     assert [key.split(".")[-1] for key in sorted(keys)] == ["jpg", "json"]
     (picture,) = [key for key in keys if key.endswith(".jpg")]
-    content = client.get_object(Bucket="restyled-assets", Key=picture)["Body"].read()
+    content = s3_admin.get_object(Bucket=another_s3_bucket, Key=picture)["Body"].read()
     assert verify_file(content).is_intact
 
 

@@ -73,21 +73,20 @@ class FolderWorld:
 
 
 class S3World:
-    def __init__(self, ours: Any, theirs: Any, bucket: str, *, versioned: bool) -> None:
-        self._theirs, self._bucket, self._prefix = theirs, bucket, f"{uuid.uuid4().hex}/"
-        # moto 5.2 loses one version when a listing of versions starts at a key that does not exist
-        self.places_between = () if versioned else PLACES_BETWEEN
+    def __init__(self, ours: Any, theirs: Any, bucket: str, *, places_between: tuple[str, ...]) -> None:
+        self._theirs, self.bucket, self._prefix = theirs, bucket, f"{uuid.uuid4().hex}/"
+        self.places_between = places_between
         self.store: Store = S3Store(ours, bucket, self._prefix, "library")
         self.store_of_small_pages: Store = S3Store(ours, bucket, self._prefix, "library", keys_per_page=5)
 
     def plant(self, key: str, content: bytes, fields: Mapping[str, str] | None = None) -> None:
-        self._theirs.put_object(Bucket=self._bucket, Key=self._prefix + key, Body=content)
+        self._theirs.put_object(Bucket=self.bucket, Key=self._prefix + key, Body=content)
         if fields:
             tags = [{"Key": name, "Value": text} for name, text in fields.items()]
-            self._theirs.put_object_tagging(Bucket=self._bucket, Key=self._prefix + key, Tagging={"TagSet": tags})
+            self._theirs.put_object_tagging(Bucket=self.bucket, Key=self._prefix + key, Tagging={"TagSet": tags})
 
     def remove(self, key: str) -> None:
-        self._theirs.delete_object(Bucket=self._bucket, Key=self._prefix + key)
+        self._theirs.delete_object(Bucket=self.bucket, Key=self._prefix + key)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +102,17 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
     versioned = request.param == "s3-with-versions"
     bucket = request.getfixturevalue("s3_bucket_with_versions" if versioned else "s3_bucket")
     ours, theirs = request.getfixturevalue("ours"), request.getfixturevalue("s3_admin")
-    return S3World(ours, theirs, bucket, versioned=versioned)
+    # moto 5.2 loses one version when a listing of versions starts at a key that does not exist
+    loses_one = versioned and request.getfixturevalue("s3_is_moto")
+    return S3World(ours, theirs, bucket, places_between=() if loses_one else PLACES_BETWEEN)
+
+
+@pytest.fixture
+def shelf(world: World, request: pytest.FixtureRequest) -> World:
+    """A world to publish to."""
+    if isinstance(world, S3World) and not request.getfixturevalue("s3_creates_once")(world.bucket):
+        pytest.skip("this server overwrites although told not to; that it is refused is tested in test_stores_s3")
+    return world
 
 
 def keys(store: Store, *globs: str, after: str | None = None) -> list[str]:
@@ -269,28 +278,28 @@ def test_a_range_is_what_slicing_gives(world: World, start: int, stop: int) -> N
     assert world.store.read_range(world.store.find("a.jpg"), start, stop) == b"0123456789"[start:stop]
 
 
-def test_what_is_put_can_be_read_listed_and_seen(world: World) -> None:
-    done = put(world.store, "out/new.png", b"pixels")
-    assert done == Put(True, world.store.uri("out/new.png"))
-    assert world.store.exists("out/new.png")
-    assert world.store.read("out/new.png") == b"pixels"
-    assert keys(world.store) == ["out/new.png"]
+def test_what_is_put_can_be_read_listed_and_seen(shelf: World) -> None:
+    done = put(shelf.store, "out/new.png", b"pixels")
+    assert done == Put(True, shelf.store.uri("out/new.png"))
+    assert shelf.store.exists("out/new.png")
+    assert shelf.store.read("out/new.png") == b"pixels"
+    assert keys(shelf.store) == ["out/new.png"]
 
 
-def test_putting_the_same_again_creates_nothing_and_changes_nothing(world: World) -> None:
-    put(world.store, "out/new.png", b"pixels")
-    before = world.store.find("out/new.png")
-    assert put(world.store, "out/new.png", b"pixels") == Put(False, world.store.uri("out/new.png"))
-    assert world.store.find("out/new.png") == before
+def test_putting_the_same_again_creates_nothing_and_changes_nothing(shelf: World) -> None:
+    put(shelf.store, "out/new.png", b"pixels")
+    before = shelf.store.find("out/new.png")
+    assert put(shelf.store, "out/new.png", b"pixels") == Put(False, shelf.store.uri("out/new.png"))
+    assert shelf.store.find("out/new.png") == before
 
 
-def test_other_content_under_a_taken_key_is_a_conflict_that_names_both_digests(world: World) -> None:
-    put(world.store, "out/new.png", b"pixels")
+def test_other_content_under_a_taken_key_is_a_conflict_that_names_both_digests(shelf: World) -> None:
+    put(shelf.store, "out/new.png", b"pixels")
     with pytest.raises(StoreConflict) as told:
-        put(world.store, "out/new.png", b"others")
+        put(shelf.store, "out/new.png", b"others")
     assert Digest.of(b"pixels") in str(told.value)
     assert Digest.of(b"others") in str(told.value)
-    assert world.store.read("out/new.png") == b"pixels"
+    assert shelf.store.read("out/new.png") == b"pixels"
 
 
 def test_content_that_is_not_what_its_digest_says_is_not_written(world: World) -> None:
@@ -299,7 +308,7 @@ def test_content_that_is_not_what_its_digest_says_is_not_written(world: World) -
     assert not world.store.exists("a.png")
 
 
-def test_of_many_writers_of_one_key_exactly_one_wins(world: World) -> None:
+def test_of_many_writers_of_one_key_exactly_one_wins(shelf: World) -> None:
     contents = [bytes([number]) * 50_000 for number in range(8)]
     outcomes: list[Put | Exception] = []
     start = threading.Barrier(len(contents))
@@ -307,7 +316,7 @@ def test_of_many_writers_of_one_key_exactly_one_wins(world: World) -> None:
     def write(content: bytes) -> None:
         start.wait()
         try:
-            outcomes.append(put(world.store, "raced.png", content))
+            outcomes.append(put(shelf.store, "raced.png", content))
         except Exception as problem:
             outcomes.append(problem)
 
@@ -318,7 +327,7 @@ def test_of_many_writers_of_one_key_exactly_one_wins(world: World) -> None:
         thread.join()
     assert len([outcome for outcome in outcomes if isinstance(outcome, Put) and outcome.created]) == 1
     assert len([outcome for outcome in outcomes if isinstance(outcome, StoreConflict)]) == len(contents) - 1
-    assert world.store.read("raced.png") in contents
+    assert shelf.store.read("raced.png") in contents
 
 
 HOSTILE_KEYS = ["", "/", "/etc/passwd", "../up.jpg", "a/../../up.jpg", "a//b.jpg", "./a.jpg", "a/.", "a/", "x" * 2000]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from email.header import Header
 from typing import Any
@@ -16,6 +17,7 @@ from pydantic import SecretStr, ValidationError
 from flows.stores import open_store
 from flows.stores.base import Put, Store
 from flows.stores.errors import (
+    StoreConflict,
     StoreDenied,
     StoreError,
     StoreFactsError,
@@ -24,10 +26,11 @@ from flows.stores.errors import (
     StoreTooLarge,
     StoreUnreachable,
 )
-from flows.stores.s3 import MAX_PUT_BYTES, S3Store, refuse_more_than_one_put
+from flows.stores.s3 import S3Store
 from flows.stores.s3_client import client_for
 from flows.stores.s3_read import RESUMES, S3Object
 from flows.stores.s3_text import unwrapped, wrapped
+from flows.stores.s3_write import MARKER_KEY, MAX_PUT_BYTES, created, refuse_more_than_one_put
 from flows.stores.spec import S3Spec
 from stylecore.data import Digest
 
@@ -172,12 +175,11 @@ def test_a_deleted_object_of_a_bucket_with_versions_is_not_listed(
     s3_endpoint: str, s3_bucket_with_versions: str, s3_admin: Any, prefix: str
 ) -> None:
     store = open_store(S3Spec(bucket=s3_bucket_with_versions, prefix=prefix, endpoint_url=s3_endpoint))
-    put(store, "a.jpg", b"x")
-    put(store, "b.jpg", b"x")
+    for key in ("a.jpg", "b.jpg"):
+        s3_admin.put_object(Bucket=s3_bucket_with_versions, Key=f"{prefix}{key}", Body=b"x")
     s3_admin.delete_object(Bucket=s3_bucket_with_versions, Key=f"{prefix}a.jpg")
     assert [ref.key for ref in store.list()] == ["b.jpg"]
     assert not store.exists("a.jpg")
-    assert put(store, "a.jpg", b"again").created
 
 
 def test_a_malformed_tag_is_told_with_the_object(store: Store, s3_admin: Any, s3_bucket: str, prefix: str) -> None:
@@ -231,12 +233,78 @@ def test_what_lies_outside_the_prefix_is_not_ours(store: Store, s3_admin: Any, s
     assert list(store.list()) == []
 
 
-def test_who_loses_the_race_after_looking_is_told_by_the_server(store: S3Store, prefix: str, s3_bucket: str) -> None:
+def test_who_loses_the_race_after_looking_is_told_by_the_server(
+    store: Store, s3_endpoint: str, prefix: str, s3_bucket: str
+) -> None:
     """The look beforehand is left out, as if somebody had come in between."""
     put(store, "a.jpg", b"theirs")
-    wanted = S3Object(s3_bucket, f"{prefix}a.jpg")
-    assert not store._created(wanted, b"ours", Digest.of(b"ours"), "image/jpeg", {})
+    ours = client_for(S3Spec(bucket=s3_bucket, endpoint_url=s3_endpoint), {})
+    assert not created(ours, S3Object(s3_bucket, f"{prefix}a.jpg"), b"ours", Digest.of(b"ours"), "image/jpeg", {})
     assert store.read("a.jpg") == b"theirs"
+
+
+def test_where_versions_are_kept_a_key_is_created_once_or_nothing_is_published(
+    s3_endpoint: str, s3_bucket_with_versions: str, s3_admin: Any, prefix: str, s3_creates_once: Callable[[str], bool]
+) -> None:
+    bucket = s3_bucket_with_versions
+    store = open_store(S3Spec(bucket=bucket, prefix=prefix, endpoint_url=s3_endpoint))
+    if not s3_creates_once(bucket):
+        with pytest.raises(StoreError, match="ignores If-None-Match"):
+            put(store, "a.jpg", b"x")
+        assert not store.exists("a.jpg")
+        return
+    assert put(store, "a.jpg", b"x").created
+    with pytest.raises(StoreConflict):
+        put(store, "a.jpg", b"y")
+    s3_admin.delete_object(Bucket=bucket, Key=f"{prefix}a.jpg")
+    assert put(store, "a.jpg", b"again").created
+
+
+class TestAServerThatCannotBeTrusted:
+    """The real server, with the condition of our request lost or turned round on its way there."""
+
+    @pytest.fixture
+    def client(self, s3_endpoint: str, s3_bucket: str) -> Any:
+        return client_for(S3Spec(bucket=s3_bucket, endpoint_url=s3_endpoint), {})
+
+    @staticmethod
+    def without_condition(params: dict[str, Any], **_: Any) -> None:
+        params["headers"].pop("If-None-Match")
+
+    def test_one_that_overwrites_although_told_not_to_gets_nothing_to_publish(
+        self, client: Any, s3_bucket: str, prefix: str
+    ) -> None:
+        client.meta.events.register("before-call.s3.PutObject", self.without_condition)
+        for _ in ("a new store", "another, that finds the marker there"):
+            store = S3Store(client, s3_bucket, prefix)
+            with pytest.raises(StoreError, match=r"ignores If-None-Match.*Nothing was published"):
+                put(store, "a.jpg", b"x")
+            assert not store.exists("a.jpg")
+
+    def test_one_that_refuses_what_is_not_there_is_found_out_too(
+        self, client: Any, s3_bucket: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def only_overwrites(params: dict[str, Any], **_: Any) -> None:
+            self.without_condition(params)
+            params["headers"]["If-Match"] = '"0"'
+
+        client.meta.events.register("before-call.s3.PutObject", only_overwrites)
+        monkeypatch.setattr(time, "sleep", lambda _: None)
+        with pytest.raises(StoreError):
+            put(S3Store(client, s3_bucket, prefix), "a.jpg", b"x")
+
+    def test_one_that_keeps_it_is_asked_once_and_keeps_the_marker_out_of_sight(
+        self, client: Any, s3_bucket: str, prefix: str
+    ) -> None:
+        asked: list[str] = []
+        client.meta.events.register(
+            "provide-client-params.s3.PutObject", lambda params, **_: asked.append(params["Key"])
+        )
+        store = S3Store(client, s3_bucket, prefix)
+        put(store, "a.jpg", b"x")
+        put(store, "b.jpg", b"x")
+        assert asked == [f"{prefix}{key}" for key in (MARKER_KEY, MARKER_KEY, "a.jpg", "b.jpg")]
+        assert [ref.key for ref in store.list()] == ["a.jpg", "b.jpg"]
 
 
 def test_more_than_one_put_can_carry_is_refused_instead_of_uploaded_in_parts() -> None:

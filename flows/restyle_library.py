@@ -18,12 +18,12 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows import progress
 from flows.approved_items import publish_approved
 from flows.campaign import Campaign
 from flows.ended import FAILED, Ended
+from flows.fan_out import shard_runner
 from flows.prefect_state import crash_flow_runs, current_flow_run_id
 from flows.report import write_report
 from flows.run_records import begin, campaign_of, interrupted, recorded
@@ -40,8 +40,6 @@ MAX_SHARDS = 1_500
 _TOLD_PROBLEMS = 50
 UNREADABLE = "unreadable"
 """Listed by the store and not to be read: no item, but accounted for."""
-_ONE_SHARD_AT_A_TIME: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=1)
-"""In one process: a shard keeps every core busy by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ class Tally:
 @flow(
     name="restyle-library",
     flow_run_name="{campaign[campaign]}",
-    task_runner=_ONE_SHARD_AT_A_TIME,
+    task_runner=shard_runner(Settings()),  # a scheduled run imports this module in a process of its own
     validate_parameters=False,
 )
 def restyle_library(campaign: dict[str, Any]) -> dict[str, Any]:
@@ -125,7 +123,7 @@ def _run_shards(run_id: str, services: Services, style: ApprovedStyle) -> Tally:
     while shard := [item.item_id for item in islice(waiting, size)]:
         number += 1
         submitted.append(stylize_shard.submit(run_id, number, shard))
-        if len(submitted) > 2:
+        if len(submitted) > services.settings.shards_in_flight:
             tally += submitted.pop(0).result()
             update_progress_artifact(shown, 100 * tally.states.total() / total)
     tally = sum((future.result() for future in submitted), tally)

@@ -9,6 +9,8 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+RAY_ON_THIS_MACHINE = "local"
+
 
 class Settings(BaseSettings):
     """Where things are. The defaults put everything into one folder, the workspace."""
@@ -20,6 +22,7 @@ class Settings(BaseSettings):
     mlflow_uri: str | None = Field(None, description="MLflow tracking server; default: SQLite in the workspace")
     mlflow_artifacts: str | None = Field(None, description="where a new MLflow experiment keeps its files")
     prefect_api_url: str | None = Field(None, description="Prefect server; default: embedded, in the workspace")
+    ray_address: str | None = Field(None, description="Ray cluster to spread shards over, or local for this machine")
     policy_folder: Path | None = Field(None, description="Cedar policies; default: the ones restyle ships")
     weights_folder: Path | None = Field(None, description="backbones for LPIPS; default: WORKSPACE/weights")
     signing_certificate: Path | None = Field(None, description="PEM chain; default: a development identity")
@@ -48,6 +51,11 @@ class Settings(BaseSettings):
         return self.weights_folder or self.workspace / "weights"
 
     @property
+    def shards_in_flight(self) -> int:
+        """Enough that no worker waits, few enough that a million items are never in memory at once."""
+        return 2 if self.ray_address is None else 128
+
+    @property
     def worker_count(self) -> int:
         return self.workers or len(os.sched_getaffinity(0))
 
@@ -69,6 +77,7 @@ def quiet_dependencies(settings: Settings) -> None:
     """
     os.environ["DO_NOT_TRACK"] = "true"
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
     os.environ.setdefault("PREFECT_HOME", str(settings.workspace / "prefect"))
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")

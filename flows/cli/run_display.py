@@ -10,6 +10,7 @@ from flows import progress
 from flows.campaign import Campaign
 from flows.cli.output import errors, plain
 from flows.errors import WorkspaceError
+from flows.settings import Settings
 
 _TITLES = {"plan": "reading and planning", "restyle": "restyling", "publish": "publishing what was approved"}
 
@@ -57,10 +58,13 @@ def run_with_progress(campaign: Campaign, quiet: bool = False) -> dict[str, Any]
 
 
 def _run(campaign: Campaign) -> dict[str, Any]:
+    from flows.fan_out import reachable_prefect
     from flows.restyle_library import restyle_library
 
+    settings = Settings()
     try:
-        summary: dict[str, Any] = restyle_library(campaign.model_dump(mode="json"))
+        with reachable_prefect(settings):
+            summary: dict[str, Any] = restyle_library(campaign.model_dump(mode="json"))
     except RuntimeError as problem:
         if "ephemeral" not in str(problem):  # Prefect has no error of its own for a server that did not come up
             raise

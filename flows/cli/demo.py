@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,8 +54,14 @@ def demo(
     _next_steps(home, ended)
 
 
+def _program() -> str:
+    """How the reader can call us: by name where the name is found, else by the path that was called."""
+    called = Path(sys.argv[0])
+    return called.name if shutil.which(called.name) == str(called) else os.path.relpath(called)
+
+
 def _next_steps(home: Path, ended: list[Result]) -> None:
-    here = f"restyle --home {shlex.quote(str(home))}"
+    here = f"{_program()} --home {shlex.quote(str(home))}"
     refused = next((each for each in ended if each.outcome == "refused by policy"), None)
     published = next((each for each in ended if each.output is not None), None)
     console.print("\nTry next:")

@@ -82,7 +82,9 @@ def status_of(problem: ClientError) -> int:
 
 def _answered(problem: ClientError, what: str) -> StoreError:
     code, status = code_of(problem), status_of(problem)
-    message = str(problem.response.get("Error", {}).get("Message", ""))
+    message = problem.response.get("Error", {}).get("Message")
     server_trouble = (StoreUnreachable if status >= 500 else StoreError, "See what the server's own log says.")
     failure, next_step = _CODES.get(code) or _STATUSES.get(status) or server_trouble
-    return failure(f"{what}: the server answered {status} {code} {message}".rstrip(), "", next_step)
+    told = dict.fromkeys((str(status), code, message))  # of an answer to HEAD, the status is the code too
+    answer = " ".join(word for word in told if word)  # some servers leave the message empty
+    return failure(f"{what}: the server answered {answer}", "", next_step)

@@ -12,6 +12,7 @@ from email.header import Header
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from pydantic import SecretStr, ValidationError
 
 from flows.stores import open_store
@@ -21,6 +22,7 @@ from flows.stores.errors import (
     StoreDenied,
     StoreError,
     StoreFactsError,
+    StoreFull,
     StoreKeyRefused,
     StoreNotFound,
     StoreTooLarge,
@@ -28,6 +30,7 @@ from flows.stores.errors import (
 )
 from flows.stores.s3 import S3Store
 from flows.stores.s3_client import client_for
+from flows.stores.s3_errors import s3_errors_told
 from flows.stores.s3_read import RESUMES, S3Object
 from flows.stores.s3_text import unwrapped, wrapped
 from flows.stores.s3_write import MARKER_KEY, MAX_PUT_BYTES, created, refuse_more_than_one_put
@@ -146,8 +149,14 @@ def test_no_secret_is_logged_or_shown(s3_endpoint: str, s3_bucket: str, caplog: 
 
 
 def test_a_bucket_that_refuses_us_is_denied(refusing_server: str) -> None:
-    with pytest.raises(StoreDenied, match="s3:ListBucket"):
+    with pytest.raises(StoreDenied, match=r"answered 403 Forbidden\..*s3:ListBucket"):
         open_store(S3Spec(bucket="brand", endpoint_url=refusing_server), SECRETS)
+
+
+def test_an_answer_without_a_message_is_told_without_one() -> None:
+    quota = {"Error": {"Code": "QuotaExceeded", "Message": None}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+    with pytest.raises(StoreFull, match=r"answered 403 QuotaExceeded\. Raise the quota"), s3_errors_told("s3://b/k"):
+        raise ClientError(quota, "PutObject")
 
 
 def test_metadata_and_tags_are_facts_and_tags_win(store: Store, s3_admin: Any, s3_bucket: str, prefix: str) -> None:

@@ -149,3 +149,14 @@ def test_two_campaigns_have_the_same_digest_only_if_they_ask_the_same() -> None:
     first, second = parse_campaign(WHOLE.encode()), parse_campaign(with_line("strength: 0.8", "strength: 0.7"))
     assert first.digest == parse_campaign(WHOLE.encode()).digest
     assert first.digest != second.digest
+
+
+def test_the_schema_in_the_docs_is_the_one_the_command_prints() -> None:
+    published = Path(__file__).parents[2] / "docs" / "campaign.schema.json"
+    assert json.loads(published.read_text(encoding="utf-8")) == Campaign.model_json_schema()
+
+
+def test_the_example_and_the_demonstration_are_campaigns() -> None:
+    templates = Path(__file__).parents[2] / "flows" / "templates"
+    for name in ("campaign.example.yaml", "campaign.demo.yaml"):
+        assert parse_campaign((templates / name).read_bytes()).style.name == "risograph"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -10,9 +9,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.errors import UsageError
 from flows.prefect_server import prefect_server
-from flows.settings import RAY_ON_THIS_MACHINE, Settings
-
-_TOLD_TO_WORKERS = ("RESTYLE_", "PREFECT_", "AWS_", "OMP_", "DO_NOT_TRACK")
+from flows.settings import RAY_ON_THIS_MACHINE, Settings, environment_of_workers
 
 
 def shard_runner(settings: Settings) -> TaskRunner[Any]:
@@ -25,8 +22,7 @@ def shard_runner(settings: Settings) -> TaskRunner[Any]:
     except ImportError as error:
         raise UsageError("RESTYLE_RAY_ADDRESS is set and Ray is not installed", "the extra 'ray'") from error
     here = settings.ray_address == RAY_ON_THIS_MACHINE
-    told = {name: value for name, value in os.environ.items() if name.startswith(_TOLD_TO_WORKERS)}
-    options: dict[str, Any] = {"runtime_env": {"env_vars": {**told, "RESTYLE_HOME": str(settings.workspace)}}}
+    options: dict[str, Any] = {"runtime_env": {"env_vars": environment_of_workers(settings)}}
     if here:
         options |= {"include_dashboard": False, "configure_logging": False, "log_to_driver": False}
     runner: TaskRunner[Any] = RayTaskRunner(address=None if here else settings.ray_address, init_kwargs=options)

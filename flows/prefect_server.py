@@ -5,7 +5,6 @@ The embedded server serves one process only. Schedules and the workers of a Ray 
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from flows.errors import WorkspaceError
-from flows.settings import Settings
+from flows.settings import Settings, environment_of_server, use_prefect_at
 
 _START_TIMEOUT_S = 120
 
@@ -30,11 +29,11 @@ def prefect_server(settings: Settings) -> Iterator[None]:
     port = _free_port()
     url = f"http://127.0.0.1:{port}/api"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    told = {**os.environ, "PREFECT_SERVER_UI_API_URL": url}  # else its pages look for the API at the default port
-    server = subprocess.Popen(command, env=told, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+    quiet = subprocess.DEVNULL
+    server = subprocess.Popen(command, env=environment_of_server(url), stdout=quiet, stderr=quiet)  # noqa: S603
     try:
         _wait_until_healthy(server, url)
-        os.environ["PREFECT_API_URL"] = url
+        use_prefect_at(url)
         yield
     finally:
         server.terminate()

@@ -6,10 +6,13 @@ import getpass
 import os
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from flows.errors import UsageError
+
 RAY_ON_THIS_MACHINE = "local"
+_TOLD_TO_WORKERS = ("RESTYLE_", "PREFECT_", "AWS_", "OMP_", "DO_NOT_TRACK")
 
 
 class Settings(BaseSettings):
@@ -64,7 +67,12 @@ def for_this_process(home: Path | None) -> Settings:
     """The settings of a command, put where the flows it starts will look for theirs."""
     if home is not None:
         os.environ["RESTYLE_HOME"] = str(home)
-    settings = Settings()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = f"RESTYLE_{first['loc'][0]}".upper() if first["loc"] else "the settings"
+        raise UsageError(f"{name} is {str(first.get('input'))[:80]!r}", str(first["msg"])) from None
     quiet_dependencies(settings)
     return settings
 
@@ -86,4 +94,20 @@ def quiet_dependencies(settings: Settings) -> None:
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
     if settings.prefect_api_url:
-        os.environ["PREFECT_API_URL"] = settings.prefect_api_url
+        use_prefect_at(settings.prefect_api_url)
+
+
+def use_prefect_at(url: str) -> None:
+    """From now on this process, and what it starts, reports to this Prefect server."""
+    os.environ["PREFECT_API_URL"] = url
+
+
+def environment_of_server(url: str) -> dict[str, str]:
+    """For a Prefect server that we run: without its own address its pages look for the API at the default port."""
+    return {**os.environ, "PREFECT_SERVER_UI_API_URL": url}
+
+
+def environment_of_workers(settings: Settings) -> dict[str, str]:
+    """What the workers of a cluster have to know to build the same services."""
+    told = {name: value for name, value in os.environ.items() if name.startswith(_TOLD_TO_WORKERS)}
+    return {**told, "RESTYLE_HOME": str(settings.workspace)}

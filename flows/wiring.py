@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from flows.campaign import Campaign
-from flows.errors import NotPermitted, WorkspaceError
+from flows.errors import NotPermitted, UsageError, WorkspaceError
 from flows.planner import Planner
 from flows.publishing import Publisher
 from flows.settings import Settings
@@ -67,6 +67,10 @@ class Services:
     @cached_property
     def identity(self) -> SigningIdentity:
         chain, key = self.settings.signing_certificate, self.settings.signing_key
+        if (chain is None) != (key is None):
+            raise UsageError(
+                "only one of RESTYLE_SIGNING_CERTIFICATE and RESTYLE_SIGNING_KEY is set", "both of them, or neither"
+            )
         if chain is None or key is None:
             return SigningIdentity.load_or_create(self.settings.workspace / "identity")
         return SigningIdentity.from_files(chain, key)

@@ -17,3 +17,9 @@ class WeightsError(RestyleError):
     """A weights file is absent, altered, damaged, or not a weights file."""
 
     kind: ClassVar[str] = "integrity"
+
+
+class WeightsUnavailable(WeightsError):
+    """Nothing is wrong with the weights that was found: they could not be fetched at all."""
+
+    kind: ClassVar[str] = "store"

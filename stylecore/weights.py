@@ -25,7 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 
 from stylecore.data import Digest
-from stylecore.errors import WeightsError
+from stylecore.errors import WeightsError, WeightsUnavailable
 
 MAX_BYTES = 256_000_000
 _MAX_HEADER_BYTES = 4_000_000
@@ -176,7 +176,9 @@ def _pull_one(source: str, into: Path, name: str, expected: Digest) -> Path:
             temporary.chmod(0o644)
             temporary.replace(final)
         except (OSError, HTTPException, ValueError) as problem:  # ValueError: an address that is none
-            raise WeightsError(f"{final.name} could not be copied ({problem})", f"it at {source}") from problem
+            raise WeightsUnavailable(
+                f"{final.name} could not be copied ({problem})", f"it at {source}", "Check the folder or address."
+            ) from problem
         finally:
             temporary.unlink(missing_ok=True)
     return final

@@ -61,6 +61,17 @@ def events(
 
 
 @audit.command()
+def anchor() -> None:
+    """Print the root certificate (PEM) under which this workspace's files are trusted, for other C2PA verifiers."""
+    from governance.errors import UsageError
+
+    pem = context.services().identity.anchor_pem
+    if pem is None:
+        raise UsageError("no anchor is known for your signing certificate", "the root it chains to, from your issuer")
+    typer.echo(pem, nl=False)
+
+
+@audit.command()
 def verify_file(
     file: Annotated[Path, typer.Argument(help="Any picture, from anywhere.")],
     anchor: Annotated[

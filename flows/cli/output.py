@@ -12,12 +12,13 @@ from rich.markup import escape
 from rich.table import Table
 
 _WIDTH_OF_LOGS = 160
+_WIDTH_IF_UNKNOWN = 80  # what Rich assumes
 
 
 def _console(stderr: bool) -> Console:
     """As wide as the terminal; and where there is none, wide enough that a table can be searched and read."""
     found = Console(stderr=stderr, highlight=False)
-    if not found.is_terminal and "COLUMNS" not in found._environ:
+    if not found.is_terminal and found.width == _WIDTH_IF_UNKNOWN:
         found.width = _WIDTH_OF_LOGS
     return found
 

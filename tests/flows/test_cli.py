@@ -155,3 +155,18 @@ def test_a_run_from_file_to_signed_picture_and_again_and_review_and_publish(worl
     spoilt[-40] ^= 1
     picture.write_bytes(spoilt)
     expect("integrity", restyle("audit", "verify-file", str(picture), home=world.home), "proves nothing")
+
+
+def test_a_setting_that_is_not_understood_is_named_as_in_the_environment() -> None:
+    expect("usage", restyle("runs", RESTYLE_WORKERS="none"), "RESTYLE_WORKERS", "'none'")
+
+
+def test_half_a_signing_identity_is_refused_and_not_replaced_by_the_development_one(world: World) -> None:
+    answer = restyle("doctor", home=world.home, RESTYLE_SIGNING_CERTIFICATE="/etc/chain.pem")
+    assert "only one of RESTYLE_SIGNING_CERTIFICATE and RESTYLE_SIGNING_KEY is set" in answer.stdout
+    expect("workspace", answer, "signing identity")
+
+
+def test_weights_that_cannot_be_fetched_exit_with_store(world: World) -> None:
+    answer = restyle("weights", "pull", "--from", "http://127.0.0.1:9", home=world.home)
+    expect("store", answer, "127.0.0.1:9", "could not be copied")

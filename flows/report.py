@@ -31,7 +31,13 @@ _GROUPS = (
     (ItemState.APPROVED, "Approved, to publish", "good", "approved", "Not delivered yet: restyle publish."),
     (ItemState.IN_REVIEW, "To review", "wait", "to review", "A person decides: restyle review list."),
     (ItemState.REJECTED, "Rejected", "stop", "rejected", "Too far from what the campaign allows."),
-    (ItemState.REFUSED, "Refused by policy", "stop", "refused", "Never restyled: rights, consent or licence say no."),
+    (
+        ItemState.REFUSED,
+        "Refused by policy",
+        "stop",
+        "refused",
+        "Not restyled: rights, consent or licence say no, or the asset is no longer what was planned.",
+    ),
     (ItemState.QUARANTINED, "Quarantined", "odd", "quarantined", "Could not be read as a picture."),
     (ItemState.PLANNED, "Still to do", "odd", "planned", "The next run takes these up again."),
 )

@@ -156,7 +156,8 @@ class Heart:
     def admit(self, work: Fetched) -> Admitted | Ended:
         answer = self._publisher.permit(work.item, "restyle")
         if isinstance(answer, Refusal):
-            return self._record(work.item, Refused(work.item.item_id, answer.reasons), answer.reasons)
+            self._moved(work.item, Refused(work.item.item_id, answer.reasons))
+            return self._standing(work.item, answer.reasons)
         return Admitted(work.item, work.asset, answer)
 
     def decode(self, work: Admitted) -> Decoded:
@@ -193,8 +194,10 @@ class Heart:
             staging.put(judged.admitted.asset.content)
         facts = RenditionFacts.of(judged.rendition)
         decided = Decided(item.item_id, judged.decision, judged.scores, facts, work.statement.digest)
-        ended = self._record(item, decided, judged.decision.reasons)
-        return work if ended.state == ItemState.APPROVED else ended
+        is_ours = self._moved(item, decided)
+        if is_ours and judged.decision.verdict == "approve":
+            return work
+        return self._standing(item, judged.decision.reasons)
 
     def publish(self, work: Attested) -> Ended:
         done = work.judged.admitted
@@ -249,19 +252,23 @@ class Heart:
 
     def _refuse(self, item: Item, code: str, text: str) -> Ended:
         reason = Reason(code, text)
-        return self._record(item, Refused(item.item_id, (reason,)), (reason,))
+        self._moved(item, Refused(item.item_id, (reason,)))
+        return self._standing(item, (reason,))
 
     def _quarantine(self, item: Item, code: str, text: str) -> Ended:
         reason = Reason(code, text)
-        return self._record(item, Quarantined(item.item_id, reason), (reason,))
+        self._moved(item, Quarantined(item.item_id, reason))
+        return self._standing(item, (reason,))
 
-    def _record(self, item: Item, outcome: outcomes.Outcome, reasons: tuple[Reason, ...]) -> Ended:
-        """Move the item, or learn that somebody else did first: then theirs counts, and ours was work for nothing."""
-        publisher, run_id = self._publisher, self._tools.run_id
-        outcomes.record(publisher.records, run_id, publisher.actor, [outcome])
-        current = items.get(publisher.records, item.item_id)
-        state = current.state if current else FAILED
-        return Ended(item.item_id, item.ref.key, state, reasons)
+    def _moved(self, item: Item, outcome: outcomes.Outcome) -> bool:
+        """False when somebody else moved it first: then theirs counts, and ours was work for nothing."""
+        publisher = self._publisher
+        return item.item_id in outcomes.record(publisher.records, self._tools.run_id, publisher.actor, [outcome])
+
+    def _standing(self, item: Item, reasons: tuple[Reason, ...]) -> Ended:
+        """Where the item stands now, whoever moved it there."""
+        current = items.get(self._publisher.records, item.item_id)
+        return _ended(item, current.state if current else FAILED, *reasons)
 
 
 def _ended(item: Item, state: str, *reasons: Reason) -> Ended:

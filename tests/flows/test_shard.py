@@ -214,3 +214,33 @@ def test_a_thousand_spoilt_files_are_each_accounted_for_with_a_reason(world: Wor
     assert set(Counter(each.state for each in ended.values())) <= {"quarantined", "published", "in_review"}
     assert all(each.reasons for each in ended.values() if each.state == "quarantined")
     assert kept[ItemState.PLANNED] == 0
+
+
+def test_of_two_runs_with_other_bounds_only_the_first_decision_is_published(world: World) -> None:
+    """The second would approve what the first has sent to a person: it may neither move nor publish it."""
+    world.add("cup.jpg", photo(1))
+    strict, mild, services = world.campaign(least=2.0), world.campaign(), world.services
+    style = services.approved_style(STYLE, None)
+    run_id = begin(services.records, strict, "tester", None).run_id
+    for page in planner(services, strict, style).pages():
+        plan_page(services.records, run_id, "tester", page.items)
+    shard = items.pending(services.records)
+    list(run_shard(shard, tools(services, strict, style, run_id, "tester")))
+    (second,) = run_shard(shard, tools(services, mild, style, run_id, "tester"))
+    assert second.state == ItemState.IN_REVIEW
+    assert world.published() == {}
+
+
+def test_an_approval_by_another_run_is_left_for_that_run_to_publish(world: World) -> None:
+    world.add("cup.jpg", photo(1))
+    strict, mild, services = world.campaign(least=2.0), world.campaign(), world.services
+    style = services.approved_style(STYLE, None)
+    run_id = begin(services.records, mild, "tester", None).run_id
+    for page in planner(services, mild, style).pages():
+        plan_page(services.records, run_id, "tester", page.items)
+    shard = items.pending(services.records)
+    list(run_shard(shard, tools(services, mild, style, run_id, "tester")))
+    before = world.published()
+    (second,) = run_shard(shard, tools(services, strict, style, run_id, "tester"))
+    assert second.state == ItemState.PUBLISHED
+    assert world.published() == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,7 +183,9 @@ class _Sheet:
         if item.statement_digest is None:
             return None
         name = f"provenance/{item.item_id[:16]}.json"
-        (self.folder / name).write_bytes(self.services.staging.get(item.statement_digest))
+        said = json.loads(self.services.staging.get(item.statement_digest))
+        # Laid out for people; the exact bytes, whose digest was signed, lie beside the published file.
+        (self.folder / name).write_text(json.dumps(said, indent=2, ensure_ascii=False), encoding="utf-8")
         return name
 
     def _drawn(self, picture: Picture | None, name: str) -> str | None:

@@ -13,15 +13,11 @@ from PIL import Image
 from skimage import data
 
 from flows.demo.story import prepare
-from flows.run_records import begin
 from flows.settings import quiet_dependencies
 from flows.shard import run_shard
-from flows.wiring import planner, tools
-from governance import items
 from governance.items import ItemState
-from governance.planning import plan_page
 from stylecore.styles.base import StyleModel
-from tests.flows.world import World
+from tests.flows.world import World, planned, waiting
 
 PICTURES = 24
 EDGE_PX = 1024
@@ -42,13 +38,7 @@ def measured(home: Path) -> Iterator[str]:
             "recipe": campaign.recipe.model_copy(update={"max_edge_px": EDGE_PX}),
         }
     )
-    services = world.services
-    style = services.approved_style("risograph", None)
-    run_id = begin(services.records, campaign, "bench", None).run_id
-    for page in planner(services, campaign, style).pages():
-        plan_page(services.records, run_id, "bench", page.items)
-    made = tools(services, campaign, style, run_id, "bench")
-    shard = list(items.every(services.records, states=(ItemState.PLANNED,)))
+    made, shard = planned(world, campaign, "risograph"), waiting(world)
     started = time.perf_counter()
     published = sum(each.state == ItemState.PUBLISHED for each in run_shard(shard, made))
     rate = PICTURES / (time.perf_counter() - started)

@@ -12,29 +12,21 @@ import pytest
 from PIL import Image
 
 from flows.ended import Ended
-from flows.run_records import begin
 from flows.shard import run_shard
 from flows.stores.spec import S3Spec
-from flows.wiring import planner, tools
 from governance import approvals, items, ledger
 from governance.items import ItemState
 from governance.ledger import Verified
-from governance.planning import plan_page
 from governance.provenance.statement import Statement
 from governance.provenance.verify import verify_file
 from stylecore.data import Digest
-from tests.flows.world import STYLE, World, photo, twin
+from tests.flows.world import STYLE, World, photo, planned, twin, waiting
 
 
 def run(world: World, least: float = -1.0) -> dict[str, Ended]:
-    """Plan and run one shard of everything, without Prefect."""
-    campaign, services = world.campaign(least), world.services
-    style = services.approved_style(STYLE, None)
-    run_id = begin(services.records, campaign, "tester", None).run_id
-    for page in planner(services, campaign, style).pages():
-        plan_page(services.records, run_id, "tester", page.items)
-    shard = items.every(services.records, states=(ItemState.PLANNED,))
-    return {each.key: each for each in run_shard(shard, tools(services, campaign, style, run_id, "tester"))}
+    """Plan and run one shard of everything."""
+    made = planned(world, world.campaign(least))
+    return {each.key: each for each in run_shard(waiting(world), made)}
 
 
 def test_an_asset_within_every_bound_is_published_signed_and_recorded(world: World) -> None:
@@ -95,14 +87,9 @@ def test_alpha_is_carried_and_the_format_kept(world: World) -> None:
 
 def test_a_style_revoked_after_planning_is_refused_at_the_next_asset(world: World) -> None:
     world.add("cup.jpg", photo(1))
-    campaign, services = world.campaign(), world.services
-    style = services.approved_style(STYLE, None)
-    run_id = begin(services.records, campaign, "tester", None).run_id
-    for page in planner(services, campaign, style).pages():
-        plan_page(services.records, run_id, "tester", page.items)
-    made = tools(services, campaign, style, run_id, "tester")
-    approvals.revoke(services.records, STYLE, 1, "compliance", "the artist objects")
-    (ended,) = run_shard(items.pending(services.records), made)
+    made = planned(world, world.campaign())
+    approvals.revoke(world.services.records, STYLE, 1, "compliance", "the artist objects")
+    (ended,) = run_shard(waiting(world), made)
     assert ended.state == ItemState.REFUSED
     assert "style_not_approved" in {reason.code for reason in ended.reasons}
     assert world.published() == {}
@@ -110,13 +97,9 @@ def test_a_style_revoked_after_planning_is_refused_at_the_next_asset(world: Worl
 
 def test_an_asset_that_changed_after_planning_is_not_restyled_as_if_it_were_the_old_one(world: World) -> None:
     world.add("cup.jpg", photo(1))
-    campaign, services = world.campaign(), world.services
-    style = services.approved_style(STYLE, None)
-    run_id = begin(services.records, campaign, "tester", None).run_id
-    for page in planner(services, campaign, style).pages():
-        plan_page(services.records, run_id, "tester", page.items)
+    made = planned(world, world.campaign())
     (world.home / "library" / "cup.jpg").write_bytes(photo(2))
-    (ended,) = run_shard(items.pending(services.records), tools(services, campaign, style, run_id, "tester"))
+    (ended,) = run_shard(waiting(world), made)
     assert ended.state == ItemState.REFUSED
     assert ended.reasons[0].code == "asset_changed"
 
@@ -137,15 +120,10 @@ def test_the_same_asset_gives_the_same_bytes_whatever_its_neighbours(
 
 def test_an_item_that_somebody_else_did_meanwhile_counts_as_theirs(world: World) -> None:
     world.add("cup.jpg", photo(1))
-    campaign, services = world.campaign(least=2.0), world.services
-    style = services.approved_style(STYLE, None)
-    run_id = begin(services.records, campaign, "tester", None).run_id
-    for page in planner(services, campaign, style).pages():
-        plan_page(services.records, run_id, "tester", page.items)
-    shard, made = items.pending(services.records), tools(services, campaign, style, run_id, "tester")
+    made, shard = planned(world, world.campaign(least=2.0)), waiting(world)
     (first,), (second,) = run_shard(shard, made), run_shard(shard, made)
     assert first.state == second.state == ItemState.IN_REVIEW
-    held = [event for event in ledger.page(services.records, limit=1000) if event.kind == "item:review:held"]
+    held = [event for event in ledger.page(world.services.records, limit=1000) if event.kind == "item:review:held"]
     assert len(held) == 1
 
 
@@ -181,13 +159,9 @@ def test_from_bucket_to_bucket_with_rights_in_metadata_and_tags(
             "publish": campaign.publish.model_copy(update={"store": target}),
         }
     )
-    services = world.services
-    style = services.approved_style(STYLE, None)
-    run_id = begin(services.records, campaign, "tester", None).run_id
-    for page in planner(services, campaign, style).pages():
-        plan_page(services.records, run_id, "tester", page.items)
-    list(run_shard(items.pending(services.records), tools(services, campaign, style, run_id, "tester")))
-    counts = items.counts(services.records)
+    made = planned(world, campaign)
+    list(run_shard(waiting(world), made))
+    counts = items.counts(world.services.records)
     assert (counts[ItemState.PUBLISHED], counts[ItemState.REFUSED]) == (1, 1)
     listed = [each["Key"] for each in s3_admin.list_objects_v2(Bucket=another_s3_bucket)["Contents"]]
     keys = [key for key in listed if not key.startswith(".")]
@@ -219,28 +193,20 @@ def test_a_thousand_spoilt_files_are_each_accounted_for_with_a_reason(world: Wor
 def test_of_two_runs_with_other_bounds_only_the_first_decision_is_published(world: World) -> None:
     """The second would approve what the first has sent to a person: it may neither move nor publish it."""
     world.add("cup.jpg", photo(1))
-    strict, mild, services = world.campaign(least=2.0), world.campaign(), world.services
-    style = services.approved_style(STYLE, None)
-    run_id = begin(services.records, strict, "tester", None).run_id
-    for page in planner(services, strict, style).pages():
-        plan_page(services.records, run_id, "tester", page.items)
-    shard = items.pending(services.records)
-    list(run_shard(shard, tools(services, strict, style, run_id, "tester")))
-    (second,) = run_shard(shard, tools(services, mild, style, run_id, "tester"))
+    strict, mild = planned(world, world.campaign(least=2.0)), planned(world, world.campaign())
+    shard = waiting(world)
+    list(run_shard(shard, strict))
+    (second,) = run_shard(shard, mild)
     assert second.state == ItemState.IN_REVIEW
     assert world.published() == {}
 
 
-def test_an_approval_by_another_run_is_left_for_that_run_to_publish(world: World) -> None:
+def test_what_another_run_has_published_is_not_published_again(world: World) -> None:
     world.add("cup.jpg", photo(1))
-    strict, mild, services = world.campaign(least=2.0), world.campaign(), world.services
-    style = services.approved_style(STYLE, None)
-    run_id = begin(services.records, mild, "tester", None).run_id
-    for page in planner(services, mild, style).pages():
-        plan_page(services.records, run_id, "tester", page.items)
-    shard = items.pending(services.records)
-    list(run_shard(shard, tools(services, mild, style, run_id, "tester")))
+    mild, strict = planned(world, world.campaign()), planned(world, world.campaign(least=2.0))
+    shard = waiting(world)
+    list(run_shard(shard, mild))
     before = world.published()
-    (second,) = run_shard(shard, tools(services, strict, style, run_id, "tester"))
+    (second,) = run_shard(shard, strict)
     assert second.state == ItemState.PUBLISHED
     assert world.published() == before

@@ -13,9 +13,14 @@ from PIL import Image, ImageFilter
 from flows.campaign import Campaign
 from flows.campaign_file import anchored, parse_campaign
 from flows.promote_style import approve_style, register_package
+from flows.run_records import begin
 from flows.settings import Settings
-from flows.wiring import Services, open_services
+from flows.shard import Tools
+from flows.wiring import Services, open_services, planner, tools
+from governance import items
 from governance.approvals import ANY, Terms
+from governance.items import Item, ItemState
+from governance.planning import plan_page
 from registry.manifest import StyleEntry
 from registry.packing import write_package
 
@@ -76,6 +81,21 @@ class World:
         shelf = self.home / "restyled"
         found = (path for path in sorted(shelf.rglob("*")) if path.is_file() and path.suffix != ".json")
         return {str(path.relative_to(shelf)): path.read_bytes() for path in found}
+
+
+def planned(world: World, campaign: Campaign, style_name: str = STYLE) -> Tools:
+    """Plan everything the campaign asks for, without Prefect; what comes back is ready to run the shard."""
+    services = world.services
+    style = services.approved_style(style_name, None)
+    run_id = begin(services.records, campaign, "tester", None).run_id
+    for page in planner(services, campaign, style).pages():
+        plan_page(services.records, run_id, "tester", page.items)
+    return tools(services, campaign, style, run_id, "tester")
+
+
+def waiting(world: World) -> list[Item]:
+    """What is planned and not yet done."""
+    return list(items.every(world.services.records, states=(ItemState.PLANNED,)))
 
 
 def photo(seed: int = 0, width: int = 96, height: int = 72, kind: str = "jpeg") -> bytes:

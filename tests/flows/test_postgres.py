@@ -1,0 +1,38 @@
+"""The same heart with the records on a PostgreSQL server, by a setting alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from flows.promote_style import approve_style
+from flows.shard import run_shard
+from governance import items, ledger
+from governance.approvals import ANY, Terms
+from governance.items import ItemState
+from governance.ledger import Verified
+from tests import postgres
+from tests.flows.world import STYLE, World, photo, planned, waiting
+
+
+def test_a_library_is_restyled_with_its_records_on_postgresql(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with postgres.server() as server:
+        if isinstance(server, str):
+            pytest.skip(server)
+        with server.database() as url:
+            monkeypatch.setenv("RESTYLE_LEDGER_URL", url)
+            _restyle_and_check(world)
+
+
+def _restyle_and_check(world: World) -> None:
+    world.add("cup.jpg", photo(1))
+    world.add("agency.jpg", photo(2), derivatives="forbidden")
+    world.add("letter.jpg", b"Dear colleagues,")
+    any_ = frozenset({ANY})
+    approve_style(world.services, STYLE, None, Terms("house", "the brand", None, any_, any_, any_), "approver")
+    made, services = planned(world, world.campaign()), world.services
+    list(run_shard(waiting(world), made))
+    counts = items.counts(services.records)
+    assert services.records.name.startswith("postgresql")
+    assert [counts[state] for state in (ItemState.PUBLISHED, ItemState.REFUSED, ItemState.QUARANTINED)] == [1, 1, 1]
+    assert isinstance(ledger.verify(services.records), Verified)
+    services.records.close()

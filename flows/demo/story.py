@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from flows.demo.library import build_library
+from flows.demo.sample_library import build_library
 from flows.promote_style import approve_style, register_package
 from flows.wiring import Services
 from governance import approvals, items

@@ -31,7 +31,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """A ledger is not taken back."""
-    raise NotImplementedError("the first schema is never removed: move the database away instead")
+    raise RuntimeError("the first schema is never removed: move the database away instead")
 
 
 def _ledger() -> None:

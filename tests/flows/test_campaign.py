@@ -50,6 +50,13 @@ def problems(content: bytes) -> list[str]:
     return [str(problem) for problem in caught.value.problems]
 
 
+def read_or_told(content: bytes) -> Campaign | CampaignError:
+    try:
+        return parse_campaign(content)
+    except CampaignError as told:
+        return told
+
+
 def test_a_whole_campaign_is_read_into_one_typed_object() -> None:
     campaign = parse_campaign(WHOLE.encode())
     assert campaign.style.version == 2

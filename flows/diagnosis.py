@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from importlib.metadata import version
 from typing import Literal
 
 from flows.attestation import code_version
-from flows.settings import Settings
+from flows.settings import Settings, usable_cores
 from flows.wiring import Services, open_services
 from stylecore.data import RestyleError
 
@@ -92,7 +91,7 @@ def _devices() -> Finding:
 
     from stylecore.engine import Engine
 
-    told = f"{Engine.choose('auto').describe()['device']}, {len(os.sched_getaffinity(0))} cores"
+    told = f"{Engine.choose('auto').describe()['device']}, {usable_cores()} cores"
     if torch.cuda.is_available():
         return Finding("devices", "ok", told)
     return Finding("devices", "note", f"{told}, no GPU", "for a GPU, install a torch that is built for it")

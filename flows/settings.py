@@ -60,7 +60,12 @@ class Settings(BaseSettings):
 
     @property
     def worker_count(self) -> int:
-        return self.workers or len(os.sched_getaffinity(0))
+        return self.workers or usable_cores()
+
+
+def usable_cores() -> int:
+    """The cores this process may use, where the system can tell; else all there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def for_this_process(home: Path | None) -> Settings:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from flows.settings import usable_cores
 from tests.bench import ledger, plan, policy, shard
 
 BENCHES: dict[str, Callable[[Path], Iterator[str]]] = {
@@ -21,12 +22,10 @@ BENCHES: dict[str, Callable[[Path], Iterator[str]]] = {
 
 
 def machine() -> str:
-    names = [
-        line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
-    ]
-    cores, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
-    processor = names[0] if names else platform.processor()
-    return f"{processor}, {cores} cores, load {load:.1f}, Python {platform.python_version()}"
+    facts = Path("/proc/cpuinfo")
+    told = facts.read_text().splitlines() if facts.exists() else []
+    name = next((line.split(":")[1].strip() for line in told if "model name" in line), platform.processor())
+    return f"{name}, {usable_cores()} cores, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}"
 
 
 def main(names: list[str]) -> None:

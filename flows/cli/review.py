@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -93,10 +94,7 @@ def approve(
     """Say yes. Classes that need four eyes need a second person's yes."""
     from governance import review as reviews
 
-    services = context.services()
-    found = reviews.show(services.records, item).item
-    said = reviews.approve(services.records, found.item_id, by or services.settings.actor, _code(reason), note)
-    _told(said, found)
+    _decide(reviews.approve, item, reason, note, by)
 
 
 @review.command()
@@ -109,9 +107,15 @@ def reject(
     """Say no, and why."""
     from governance import review as reviews
 
+    _decide(reviews.reject, item, reason, note, by)
+
+
+def _decide(decision: Callable[..., ReviewOutcome], item: str, reason: str, note: str, by: str | None) -> None:
+    from governance import review as reviews
+
     services = context.services()
     found = reviews.show(services.records, item).item
-    said = reviews.reject(services.records, found.item_id, by or services.settings.actor, _code(reason), note)
+    said = decision(services.records, found.item_id, by or services.settings.actor, _code(reason), note)
     _told(said, found)
 
 

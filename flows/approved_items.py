@@ -54,7 +54,12 @@ def _ready(publishing: Publisher, item: Item) -> Ready:
 
 
 def _with_reviews(statement: Statement, reviews: Iterable[Review]) -> Statement:
-    """The statement with everyone who said yes: two names where four eyes were asked for."""
+    """The statement with everyone who said yes: two names where four eyes were asked for.
+
+    One that names a reviewer already was signed before an interruption, and is taken as it is.
+    """
+    if statement.review is not None:
+        return statement
     said = [each for each in reviews if each.counts and each.verdict is Verdict.APPROVE]
     if not said:
         return statement

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli import context
-from flows.cli.output import console, plain, say_json, table
+from flows.cli.output import console, plain, say_json, say_json_list, table
 
 if TYPE_CHECKING:
     from flows.preview import Foreseen
@@ -73,8 +73,7 @@ def plan(
     style = services.approved_style(asked.style.name, asked.style.version)
     foreseen = preview(services, asked, style)
     if as_json:
-        for each in foreseen:
-            say_json(_as_dict(each))
+        say_json_list(_as_dict(each) for each in foreseen)
         return
     console.print(f"[bold]{plain(asked.campaign)}[/]: {plain(style.ref)} on {plain(asked.source.store.label)}")
     _show_plan(list(foreseen) if all_ else foreseen, None if all_ else 40)

@@ -38,6 +38,15 @@ def say_json(value: Any) -> None:
     sys.stdout.write("\n")
 
 
+def say_json_list(values: Iterable[Any]) -> None:
+    """One JSON array on standard output, written as it comes: a million entries are never in memory at once."""
+    opening = "["
+    for value in values:
+        sys.stdout.write(f"{opening}\n{json.dumps(value, ensure_ascii=False, default=str)}")
+        opening = ","
+    sys.stdout.write("[]\n" if opening == "[" else "\n]\n")
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table of hostile cells. Columns whose name ends in ``…`` may be folded; the others stay on one line."""
     sheet = Table(header_style="bold", show_edge=False, pad_edge=False)

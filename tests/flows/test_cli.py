@@ -71,6 +71,18 @@ def test_plan_shows_every_asset_with_its_reasons_and_changes_nothing(world: Worl
     assert items.counts(world.services.records)[ItemState.PLANNED] == 0
 
 
+def test_a_plan_as_json_is_one_document_also_when_nothing_is_selected(world: World, campaign: Path) -> None:
+    told = json.loads(restyle("plan", str(campaign), "--json", home=world.home).stdout)
+    assert {each["key"]: each["outcome"] for each in told} == {
+        "agency.jpg": "refuse",
+        "cup.jpg": "restyle",
+        "maria.jpg": "restyle",
+    }
+    nothing = "{store: {kind: folder, path: library}, select: {include: [none/**]}}"
+    campaign.write_text(CAMPAIGN.replace("{store: {kind: folder, path: library}}", nothing))
+    assert json.loads(restyle("plan", str(campaign), "--json", home=world.home).stdout) == []
+
+
 def test_a_campaign_file_with_problems_exits_with_usage_and_names_line_and_field(world: World, campaign: Path) -> None:
     campaign.write_text(CAMPAIGN.replace("max_edge_px: 256", "max_edge_px: 1"))
     expect("usage", restyle("run", str(campaign), home=world.home), "line 6", "recipe.max_edge_px", "64")

@@ -239,7 +239,7 @@ def _read(content: bytes) -> tuple[PictureFacts, Picture] | ProblemCode:
         return refused.code
 
 
-def _survives(content: bytes) -> None:
+def _check_survives(content: bytes) -> None:
     """Either a sound picture that can be written in every format, or an ImageProblem with a code."""
     outcome = _read(content)
     if not isinstance(outcome, tuple):
@@ -259,7 +259,7 @@ def _survives(content: bytes) -> None:
 def test_whatever_is_done_to_a_file_only_an_image_problem_comes_out(
     seed: int, mutations: list[tuple[str, float, bytes, int]]
 ) -> None:
-    _survives(_mutated(SEEDS[seed], mutations))
+    _check_survives(_mutated(SEEDS[seed], mutations))
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -269,7 +269,7 @@ def test_whatever_is_done_to_a_file_only_an_image_problem_comes_out(
     rest=st.binary(),
 )
 def test_a_signature_followed_by_garbage_is_an_image_problem(start: bytes, rest: bytes) -> None:
-    _survives(start + rest)
+    _check_survives(start + rest)
 
 
 @pytest.mark.parametrize("seed", range(len(SEEDS)))

@@ -18,12 +18,17 @@ from governance.review import Review, Verdict
 from stylecore.data import Reason
 
 
-def publish_approved(services: Services, actor: str, campaign: str | None = None) -> Iterator[Ended]:
-    """Every approved item, one by one: an item that cannot be published does not hold up the next."""
+def publish_approved(
+    services: Services, actor: str, campaign: str | None = None, run_id: str | None = None
+) -> Iterator[Ended]:
+    """Every approved item, one by one: an item that cannot be published does not hold up the next.
+
+    With a run they count as touched by it, and so stand in its report.
+    """
 
     @lru_cache(maxsize=32)
-    def publisher_of(run_id: str) -> Publisher:
-        return publisher(services, campaign_of(services.records, run_id), actor, None)
+    def publisher_of(asked_in: str) -> Publisher:
+        return publisher(services, campaign_of(services.records, asked_in), actor, run_id)
 
     for item in items.every(services.records, states=(ItemState.APPROVED,), campaign=campaign):
         yield _published(publisher_of(item.touched_in_run), item)

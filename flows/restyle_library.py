@@ -107,7 +107,7 @@ def publish_leftovers(run_id: str) -> Tally:
     """What was approved, by people or by a run that was interrupted, and has not been published yet."""
     services = open_services(Settings())
     run = runs.get(services.records, run_id)
-    return _tallied(publish_approved(services, run.actor, run.campaign), "publish")
+    return _tallied(publish_approved(services, run.actor, run.campaign, run_id), "publish")
 
 
 def _run_shards(run_id: str, services: Services, style: ApprovedStyle) -> Tally:

@@ -40,6 +40,8 @@ class EventKind(StrEnum):
     STYLE_REVOKED = "style:revoked"
     STYLE_DIGEST_MISMATCH = "style:digest-mismatch"
     POLICY_CHANGED = "policy:changed"
+    DATASET_RESTYLED = "dataset:restyled"
+    LEDGER_CHECKPOINTED = "ledger:checkpointed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,9 @@ class Event:
     body: Mapping[str, Any]
     prev_hash: Digest
     hash: Digest
+
+
+LEDGER_SUBJECT = "ledger"
 
 
 def item_subject(item_id: Digest) -> str:

@@ -7,7 +7,7 @@ and is put in its place as it is, which makes hashing (and verifying) cheap.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -116,10 +116,11 @@ def page(
         return tuple(_event(row._tuple()) for row in connection.execute(wanted))
 
 
-def verify(db: Database) -> Verified | Broken:
+def verify(db: Database, watch: Callable[[str], None] | None = None) -> Verified | Broken:
     """Walks the whole chain, in bounded memory, as it was at one moment; tells the first event that was tampered with.
 
-    What it cannot see: a whole tail rewritten with hashes and head. A head that was noted elsewhere shows that.
+    What it cannot see: a whole tail rewritten with hashes and head. Checkpoints, kept elsewhere, show that; they are
+    held against what ``watch`` is told, the hash of each event in its turn.
     """
     with db.read() as connection:
         stored = _stored_head(connection)
@@ -129,7 +130,30 @@ def verify(db: Database) -> Verified | Broken:
             if wrong is not None:
                 return wrong
             seq, at, tip = row[0], row[1], row[7]
+            if watch is not None:
+                watch(tip)
     return _against_head(seq, tip, stored)
+
+
+def spelled(event: Event) -> bytes:
+    """The text whose sha256 is the event's hash."""
+    said = {
+        "actor": event.actor,
+        "at": instant_text(event.at),
+        "body": event.body,
+        "kind": event.kind,
+        "prev_hash": event.prev_hash,
+        "seq": event.seq,
+        "subject": event.subject,
+    }
+    return canonical_json(said)
+
+
+def hashes(db: Database, size: int) -> list[bytes]:
+    """The hashes of the first ``size`` events, as the ledger has them: what proofs are made from."""
+    wanted = select(EventRow.hash).where(EventRow.seq <= size).order_by(EventRow.seq)
+    with db.read() as connection:
+        return [bytes.fromhex(found) for found in connection.execute(wanted).scalars()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,24 +21,64 @@ AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 
 @audit.command()
 def verify(as_json: AsJson = False) -> None:
-    """Walk the whole ledger and say whether every event is as it was written, or which one is not."""
-    from governance import ledger
+    """Walk the whole ledger, hold it against every checkpoint, and say which event is not as it was written."""
+    from flows.ledger_proof import verify_ledger
     from governance.errors import IntegrityError
-    from governance.ledger import Verified
+    from governance.ledger import Broken, Verified
 
-    found = ledger.verify(context.services().records)
+    found, checkpoints = verify_ledger(context.services())
     if isinstance(found, Verified):
         if as_json:
-            say_json({"intact": True, "events": found.count, "head": found.head})
+            say_json({"intact": True, "events": found.count, "head": found.head, "checkpoints": checkpoints})
         else:
-            console.print(f"[green]The ledger is intact[/]: {found.count} events, head {found.head}")
+            held = f"and it agrees with {checkpoints} checkpoints" if checkpoints else "no checkpoint was ever taken"
+            console.print(f"[green]The ledger is intact[/]: {found.count} events, head {found.head}; {held}")
         return
+    seq = found.seq if isinstance(found, Broken) else found.after_seq + 1
     if as_json:
-        say_json({"intact": False, "event": found.seq, "problem": found.what})
+        say_json({"intact": False, "event": seq, "problem": found.what})
     raise IntegrityError(
-        f"the ledger is not intact at event {found.seq}: {found.what}",
+        f"the ledger is not intact at event {seq}: {found.what}",
         "every event as it was written",
         "Restore the database from before it was changed, and find out who did",
+    )
+
+
+@audit.command()
+def checkpoint() -> None:
+    """Sign what the ledger is now, and keep the signed note outside the database."""
+    from flows.ledger_proof import take_checkpoint
+
+    services = context.services()
+    taken = take_checkpoint(services)
+    console.print(
+        f"[green]checkpoint[/] of {taken.size} events, root {taken.root.short}, kept in "
+        f"{plain(services.settings.checkpoints.label)}"
+    )
+
+
+@audit.command()
+def key() -> None:
+    """Print the public key that signs checkpoints: give it to your auditors before they need it."""
+    from flows.ledger_proof import signer
+
+    typer.echo(str(signer(context.services()).verifier))
+
+
+@audit.command()
+def export(
+    bundle: Annotated[Path, typer.Option("--bundle", help="The file to write; `python3 FILE` checks it anywhere.")],
+    subject: Annotated[str | None, typer.Option(help="Only of this, like item:ID, run:ID, style:NAME/VERSION.")] = None,
+    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only from this day on (UTC).")] = None,
+) -> None:
+    """One file for an auditor: events, proofs, checkpoints, and a verifier that needs only Python."""
+    from flows.ledger_proof import export_bundle
+
+    first = None if since is None else since.replace(tzinfo=UTC)
+    count, last = export_bundle(context.services(), bundle, subject, first)
+    console.print(
+        f"[green]{count} events[/] in {plain(bundle)}, proven by the checkpoint of {last.size} events; "
+        f"check it with: python3 {plain(bundle)}"
     )
 
 

@@ -6,8 +6,8 @@ Whoever adds a rule to the folder need not touch this module: a rule brings its 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import islice
 from pathlib import Path
@@ -46,6 +46,7 @@ __all__ = [
     "Question",
     "Refusal",
     "StyleTerms",
+    "together",
 ]
 
 _QUESTIONS_A_CALL = 256
@@ -71,6 +72,20 @@ class Refusal:
     reasons: tuple[Reason, ...]
     policy_ids: tuple[str, ...]
     policy_digest: Digest
+
+
+def together(answers: Sequence[Permit | Refusal]) -> Permit | Refusal:
+    """One answer for a picture on which several styles are used: all of them may, or every reason why not.
+
+    The permit is that of the first style, by the rules that permitted any of them.
+    """
+    refusals = [answer for answer in answers if isinstance(answer, Refusal)]
+    ids = tuple(dict.fromkeys(each for answer in refusals or answers for each in answer.policy_ids))
+    if refusals:
+        reasons = tuple(dict.fromkeys(reason for answer in refusals for reason in answer.reasons))
+        return Refusal(reasons, ids, refusals[0].policy_digest)
+    first = answers[0]
+    return replace(first, policy_ids=ids)
 
 
 @dataclass(frozen=True, slots=True)

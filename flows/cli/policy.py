@@ -13,7 +13,86 @@ from flows.cli.output import console, plain, say_json, table
 if TYPE_CHECKING:
     from governance.policy import Explanation
 
-policy = typer.Typer(help="Ask the policy: for a whole campaign, or for one asset.", no_args_is_help=True)
+policy = typer.Typer(
+    help="Ask the policy, read it in plain English, and try it before it counts.", no_args_is_help=True
+)
+
+Folder = Annotated[Path | None, typer.Option(help="A policy folder; default: the policy in force.")]
+
+
+@policy.command()
+def validate(folder: Annotated[Path, typer.Argument(help="A folder of *.cedar files.")]) -> None:
+    """Read every rule of a folder and say what is wrong with it, before it is put in force."""
+    from governance.policy_rules import read_rule_book
+
+    book = read_rule_book(folder)
+    console.print(f"[green]{plain(folder)} is a policy[/]: {len(book.rules)} rules, digest {book.digest.short}")
+
+
+@policy.command()
+def sheet(folder: Folder = None) -> None:
+    """Print the policy in plain English, for people who read contracts."""
+    from governance.policy_rules import read_rule_book
+    from governance.policy_sheet import sheet as page
+
+    typer.echo(page(read_rule_book(_folder_in_force(folder))), nl=False)
+
+
+@policy.command(name="test")
+def hold_to_table(
+    table_file: Annotated[Path, typer.Argument(help="A YAML table of expected verdicts.")], folder: Folder = None
+) -> None:
+    """Hold the policy to a table of expected verdicts."""
+    from governance.errors import PolicyError
+    from governance.policy import Policy
+    from governance.policy_cases import read_cases, surprises
+
+    cases = read_cases(_bytes_of(table_file))
+    found = surprises(Policy.from_folder(_folder_in_force(folder)), cases)
+    if not found:
+        console.print(f"[green]as expected[/]: {len(cases)} cases")
+        return
+    table(("case…", "expected…", "the policy says…"), ((s.case.name, s.expected, str(s.found)) for s in found))
+    raise PolicyError(f"{len(found)} of {len(cases)} cases are decided otherwise", "every verdict of the table")
+
+
+@policy.command()
+def diff(
+    new: Annotated[Path, typer.Argument(help="The folder of the policy that is to come.")],
+    old: Annotated[Path | None, typer.Option(help="Compared with; default: the policy in force.")] = None,
+    cases: Annotated[Path | None, typer.Option(help="A table of cases: whose verdicts would turn?")] = None,
+) -> None:
+    """What another policy would change: its rules, and the verdicts of a table."""
+    from governance.policy import Policy
+    from governance.policy_cases import read_cases
+    from governance.policy_diff import changes, turned
+    from governance.policy_rules import read_rule_book
+
+    before = _folder_in_force(old)
+    found = changes(read_rule_book(before), read_rule_book(new))
+    for word in ("added", "removed", "changed", "reworded"):
+        for rule in getattr(found, word):
+            console.print(f"{word:<9} {plain(rule)}")
+    if not found:
+        console.print("No rule differs.")
+    if cases is not None:
+        rows = turned(Policy.from_folder(before), Policy.from_folder(new), read_cases(_bytes_of(cases)))
+        table(("case…", "now…", "then…"), ((each.case.name, str(each.before), str(each.after)) for each in rows))
+
+
+def _folder_in_force(folder: Path | None) -> Path:
+    from governance.policy_rules import SHIPPED_POLICIES
+
+    return folder or context.settings().policy_folder or SHIPPED_POLICIES
+
+
+def _bytes_of(path: Path) -> bytes:
+    from flows.errors import UsageError
+
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        raise UsageError(f"{path} cannot be read ({problem.strerror})", "a file") from problem
 
 
 @policy.command()

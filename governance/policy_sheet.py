@@ -1,0 +1,69 @@
+"""A policy as a page for a lawyer: what is allowed, what is refused, when, and what people are told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from cedarpy import pst
+
+from governance.policy_rules import Rule, RuleBook
+from governance.policy_words import all_in_words
+
+_WORD = re.compile(r"\{([a-z_]+)\}")
+
+
+def sheet(book: RuleBook) -> str:
+    """Markdown. Its digest is the policy's own, so that a printed page can be matched with what was in force."""
+    permits = [rule for rule in book.rules if not rule.forbids]
+    forbids = [rule for rule in book.rules if rule.forbids]
+    lines = [
+        "# The policy in plain English",
+        "",
+        f"Policy {book.digest}.",
+        "",
+        "Nothing is allowed unless a rule under “Allowed” says so. One rule under “Refused” is enough to refuse, and "
+        "every one that applies is told as a reason.",
+        "",
+        "## Allowed",
+        "",
+        *_told(permits, "Allowed"),
+        "## Refused",
+        "",
+        *_told(forbids, "Refused"),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _told(rules: list[Rule], verdict: str) -> Iterator[str]:
+    if not rules:
+        yield "Nothing."
+        yield ""
+    for rule in rules:
+        yield f"- **{rule.id}** ({rule.where}): {verdict}{_for_whom(rule.template)}{_when(rule.template)}."
+        if rule.forbids:
+            yield f"  People are told: “{_WORD.sub(_blank, rule.reason)}”"
+        yield ""
+
+
+def _when(template: pst.Template) -> str:
+    conditions = [(clause.expr, isinstance(clause, pst.When)) for clause in template.clauses]
+    return f" when {all_in_words(conditions)}" if conditions else " always"
+
+
+def _for_whom(template: pst.Template) -> str:
+    """The head of the rule, where it names somebody or something."""
+    parts = []
+    match template.principal:
+        case pst.ScopeEq(entity=pst.EntityUid(id=person)):
+            parts.append(f" to {person}")
+    match template.action:
+        case pst.ActionEq(entity=action):
+            parts.append(f" to {action.id}")
+        case pst.ActionIn(entities=actions):
+            parts.append(f" to {' or '.join(str(action.id) for action in actions)}")
+    return "".join(parts)
+
+
+def _blank(word: re.Match[str]) -> str:
+    return f"[{word[1].replace('_', ' ')}]"

@@ -23,3 +23,15 @@ class WeightsUnavailable(WeightsError):
     """Nothing is wrong with the weights that was found: they could not be fetched at all."""
 
     kind: ClassVar[str] = "store"
+
+
+class MaskError(RestyleError):
+    """A mask picture that says nothing about its picture: unreadable, or of another shape."""
+
+    kind: ClassVar[str] = "usage"
+
+
+class ControlError(StyleError):
+    """A recipe asks for what this style's family, or this picture, cannot give."""
+
+    kind: ClassVar[str] = "usage"

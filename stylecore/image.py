@@ -56,12 +56,13 @@ the full decode, which nobody can see."""
 
 @dataclass(frozen=True, slots=True)
 class PictureFacts:
-    """What the header says, before EXIF turns anything."""
+    """What the header says, before EXIF turns anything; ``turned`` when it will."""
 
     format: str
     width_px: int
     height_px: int
     mode: str
+    turned: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +91,10 @@ class Picture:
 def probe(content: bytes, limits: Limits = DEFAULT_LIMITS) -> PictureFacts:
     """What this file is, from its header alone."""
     image = _opened(content, limits)
-    return PictureFacts(sniff(content), image.width, image.height, image.mode)
+    container = sniff(content)
+    with _only_image_problems(container, content):
+        turned = exif_of(image)[0] is not None
+    return PictureFacts(container, image.width, image.height, image.mode, turned)
 
 
 def decode(content: bytes, limits: Limits = DEFAULT_LIMITS, max_edge_px: int | None = None) -> Picture:

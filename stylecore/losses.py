@@ -1,4 +1,4 @@
-"""The losses of style training. The mixture matters more than any one of them; training/recipe.py holds the weights."""
+"""The losses of style training. The mixture matters more than any one of them; the tasks of training weigh it."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Palette:
         """One value a picture; ``style`` says which style each picture should be like."""
         terms = []
         for level, (own, window) in enumerate(self._pyramid):
-            kernels = self._directions(window, generator)
+            kernels = self._directions(window, generator).to(own)
             wanted = functional.conv2d(own, kernels, stride=2).flatten(2).sort(dim=2).values
             found = functional.conv2d(halved(pictures, level + 2), kernels).flatten(2).sort(dim=2).values
             ranks = torch.linspace(0, wanted.shape[2] - 1, found.shape[2]).round().long()

@@ -12,6 +12,7 @@ from torch import Tensor
 from stylecore.data import SCORE_NAMES, Digest, Scores
 from stylecore.image import Picture
 from stylecore.metrics import lpips, ssim, style_gap
+from stylecore.metrics.lpips_lite import LpipsLite
 from stylecore.metrics.psnr import psnr_db
 from stylecore.metrics.view import visible, visible_box
 from stylecore.styles.base import Reference, StyleModel
@@ -21,12 +22,13 @@ _SSIM_SCALES = {"ssim_full": 1, "ssim_quarter": 4, "ssim_eighth": 8}
 
 
 class Judge:
-    """What scoring needs beyond the pictures: LPIPS weights where this installation has them, and the references' side
-    of the style distance, computed once each. Threads may share one."""
+    """What scoring needs beyond the pictures: LPIPS weights where this installation has them, the bundled student of
+    LPIPS, and the references' side of the style distance, computed once each. Threads may share one."""
 
     def __init__(self, weights: WeightsFolder | Path | None = None) -> None:
         folder = WeightsFolder(weights) if isinstance(weights, Path) else weights
         self.lpips = lpips.Lpips.load(folder) if folder is not None else None
+        self.lpips_lite = LpipsLite.bundled()
         self._references: dict[Digest, style_gap.Signature | None] = {}
 
     def reference(self, reference: Reference) -> style_gap.Signature | None:
@@ -49,7 +51,9 @@ def score(before: Picture, after: Picture, model: StyleModel, judge: Judge) -> S
     with torch.inference_mode():
         values = {name: _ssim(first, second, name, absent) for name in _SSIM_SCALES}
         values["psnr_db"] = psnr_db(first, second)
-        values["lpips"] = _lpips(first, second, judge, absent)
+        small = lpips.at_working_size(first), lpips.at_working_size(second)
+        values["lpips"] = _perceptual(*small, judge.lpips, "lpips", absent)
+        values["lpips_lite"] = _perceptual(*small, judge.lpips_lite, "lpips_lite", absent)
     values["style_gap_closed"] = _style_gap(before, after, judge.reference(model.reference), absent)
     return Scores(**values, absent=absent)
 
@@ -81,14 +85,15 @@ def _ssim(before: Tensor, after: Tensor, name: str, absent: dict[str, str]) -> f
     return value
 
 
-def _lpips(before: Tensor, after: Tensor, judge: Judge, absent: dict[str, str]) -> float | None:
-    first, second = lpips.at_working_size(before), lpips.at_working_size(after)
-    if judge.lpips is None:
-        absent["lpips"] = "no LPIPS weights in the weights folder: restyle weights pull"
-    elif min(first.shape[-2:]) < lpips.MIN_EDGE_PX:
-        absent["lpips"] = f"the visible part is smaller than {lpips.MIN_EDGE_PX} pixels"
+def _perceptual(
+    before: Tensor, after: Tensor, network: lpips.Lpips | LpipsLite | None, name: str, absent: dict[str, str]
+) -> float | None:
+    if network is None:
+        absent[name] = "no LPIPS weights in the weights folder: restyle weights pull"
+    elif min(before.shape[-2:]) < lpips.MIN_EDGE_PX:
+        absent[name] = f"the visible part is smaller than {lpips.MIN_EDGE_PX} pixels"
     else:
-        return judge.lpips.distance(first, second)
+        return network.distance(before, after)
     return None
 
 

@@ -2,92 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from stylecore.colour_keeping import kept
+from stylecore.colour_spaces import Colours
+from stylecore.controls import Styling
 from stylecore.data import Recipe
 from stylecore.engine import ON_CPU, Engine
-from stylecore.errors import StyleError
-from stylecore.image import Picture, mean_visible_colour
-from stylecore.styles.base import MIN_EDGE_PX, StyleModel
+from stylecore.image import Picture
+from stylecore.palette import within
+from stylecore.protect import Areas, areas_of, held
+from stylecore.rendering import rendered, repeatable
+from stylecore.styles.base import StyleModel
 
-Colours = npt.NDArray[np.float32]
 
-
-def stylize(model: StyleModel, pictures: Sequence[Picture], recipe: Recipe, engine: Engine = ON_CPU) -> list[Picture]:
+def stylize(
+    style: Styling | StyleModel,
+    pictures: Sequence[Picture],
+    recipe: Recipe,
+    engine: Engine = ON_CPU,
+    areas: Sequence[Areas] | None = None,
+) -> list[Picture]:
     """The pictures restyled, in their order. At strength 0 they are the very same objects.
 
     Alpha is carried untouched, and so are the colours under pixels that nobody can see. Pictures are resized before
-    this, not here; pictures of one shape share batches, and a batch is always filled up to the engine's size.
+    this, not here. ``areas`` says for each picture what is protected and what gets another style; without it they are
+    found here, from the recipe's zones and the picture itself.
     """
     if not 0.0 <= recipe.strength <= 1.0:
         raise ValueError(f"strength {recipe.strength}; expected 0 to 1")
+    styling = style if isinstance(style, Styling) else Styling.of(style, recipe)
     if recipe.strength == 0.0:
         return list(pictures)
+    where = [areas_of(picture, recipe) for picture in pictures] if areas is None else areas
     engine.claim_thread()
-    results = list(pictures)
-    with torch.inference_mode(), _repeatable(engine):
-        for places in _batches(pictures, engine.batch_size):
-            rendered = _rendered(model, [_visible_colours(pictures[place]) for place in places], engine)
-            for place, styled in zip(places, rendered, strict=True):
-                results[place] = _blended(pictures[place], styled, recipe.strength)
-    return results
+    with torch.inference_mode(), repeatable(engine):
+        styled = _rendered(styling, pictures, where, engine)
+    return [
+        picture if colours is None else _finished(picture, colours, recipe, its)
+        for picture, colours, its in zip(pictures, styled, where, strict=True)
+    ]
 
 
-def _repeatable(engine: Engine) -> AbstractContextManager[None]:
-    if engine.device != "cuda":
-        return nullcontext()
-    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+def _rendered(
+    styling: Styling, pictures: Sequence[Picture], areas: Sequence[Areas], engine: Engine
+) -> list[Colours | None]:
+    """Each picture in the style, and over it the styles of its regions, in the order in which the recipe has them."""
+    styled: list[Colours | None] = [None] * len(pictures)
+    for place, colours in rendered(styling.model, pictures, styling.brush, engine):
+        styled[place] = colours
+    for kind, model in styling.regions.items():
+        places = [place for place, its in enumerate(areas) if kind in its.regions]
+        for number, other in rendered(model, [pictures[place] for place in places], styling.brush, engine):
+            below = styled[places[number]]
+            if below is not None:
+                share = areas[places[number]].regions[kind][..., None].astype(np.float32) / np.float32(255)
+                styled[places[number]] = below + share * (other - below)
+    return styled
 
 
-def _batches(pictures: Sequence[Picture], batch_size: int) -> Iterator[list[int]]:
-    """Places of pictures that share a shape, a batch at a time. Where no pixel is visible there is nothing to style."""
-    by_shape: dict[tuple[int, ...], list[int]] = {}
-    for place, picture in enumerate(pictures):
-        if picture.alpha is None or picture.alpha.any():
-            by_shape.setdefault(picture.pixels.shape, []).append(place)
-    for places in by_shape.values():
-        for start in range(0, len(places), batch_size):
-            yield places[start : start + batch_size]
-
-
-def _visible_colours(picture: Picture) -> Colours:
-    """What the network sees: hidden pixels take the mean visible colour.
-
-    Whatever lies under full transparency (often black) would otherwise bleed through convolutions into visible edges
-    and shift the whole picture through the normalisation.
-    """
-    colours = picture.pixels.astype(np.float32) / 255.0
-    if picture.alpha is None:
-        return colours
-    colours[picture.alpha == 0] = mean_visible_colour(colours, picture.alpha)
-    return colours
-
-
-def _rendered(model: StyleModel, colours: Sequence[Colours], engine: Engine) -> list[Colours]:
-    height, width, _ = colours[0].shape
-    filled = [*colours, *[colours[-1]] * (engine.batch_size - len(colours))]
-    batch = torch.from_numpy(np.stack(filled)).permute(0, 3, 1, 2).contiguous().to(engine.device)
-    spare = (0, max(0, MIN_EDGE_PX - width), 0, max(0, MIN_EDGE_PX - height))
-    batch = torch.nn.functional.pad(batch, spare, mode="replicate")
-    styled = model.render(batch)
-    if styled.shape != batch.shape:
-        raise StyleError(f"style {model.name} gave {tuple(styled.shape)}", f"{tuple(batch.shape)}")
-    if not bool(torch.isfinite(styled).all()):
-        raise StyleError(f"style {model.name} gave values that are not numbers", "0 to 1", "Retire this style version")
-    shown = styled[: len(colours), :, :height, :width].permute(0, 2, 3, 1).float().cpu().numpy()
-    return list(shown)
-
-
-def _blended(picture: Picture, styled: Colours, strength: float) -> Picture:
+def _finished(picture: Picture, styled: Colours, recipe: Recipe, areas: Areas) -> Picture:
+    """Colours first, since they are what the style has changed; then strength; then the palette, a promise about what
+    comes out; what must not change comes last."""
+    visible = None if picture.alpha is None else picture.alpha > 0
+    styled = kept(picture.pixels, styled, recipe.keep_colour, visible)
     before = picture.pixels.astype(np.float32)
-    levels = before + np.float32(strength) * (styled * np.float32(255.0) - before)
+    levels = before + np.float32(recipe.strength) * (styled * np.float32(255.0) - before)
+    if recipe.palette:
+        levels = within(levels / np.float32(255.0), recipe.palette, recipe.palette_delta_e) * np.float32(255.0)
     pixels = np.rint(levels).clip(0, 255).astype(np.uint8)
-    if picture.alpha is not None:
-        pixels = np.where(picture.alpha[..., None] == 0, picture.pixels, pixels)
+    if visible is not None:
+        pixels = np.where(visible[..., None], pixels, picture.pixels)
+    if areas.protected is not None:
+        pixels = held(picture.pixels, pixels, areas.protected)
     return replace(picture, pixels=pixels)

@@ -32,6 +32,8 @@ _MAX_HEADER_BYTES = 4_000_000
 _CHUNK_BYTES = 1 << 20
 _TIMEOUT_S = 30
 _SUFFIX = ".safetensors"
+PIN_SUFFIX = ".sha256"
+_MAX_PIN_BYTES = 100
 
 KNOWN_WEIGHTS: Mapping[str, Digest] = MappingProxyType(
     {
@@ -43,13 +45,17 @@ KNOWN_WEIGHTS: Mapping[str, Digest] = MappingProxyType(
 )
 """Third-party weights that metrics and training can use when someone has placed them; none of them is shipped."""
 
+ADOPTED_WEIGHTS = frozenset({"vgg19_features"})
+"""Weights that were converted on this machine, so that no digest of theirs is known to everybody. Whoever placed them
+pinned their digest in ``<name>.sha256`` beside them (stylecore/adoption.py); without that pin they are refused."""
+
 
 def load_safetensors(
     source: Path | bytes, expected_digest: Digest | None, max_bytes: int = MAX_BYTES
 ) -> dict[str, torch.Tensor]:
     """The tensors of a safetensors file or of its bytes. Raises WeightsError alone, and before anything is used."""
     name = "these bytes" if isinstance(source, bytes) else source.name
-    content = _read_bounded(source, max_bytes)
+    content = read_bounded(source, max_bytes)
     if expected_digest is not None:
         _check_digest(name, Digest.of(content), expected_digest)
     _check_header(name, content)
@@ -61,7 +67,7 @@ def load_safetensors(
     return tensors
 
 
-def _read_bounded(source: Path | bytes, max_bytes: int) -> bytes:
+def read_bounded(source: Path | bytes, max_bytes: int) -> bytes:
     if isinstance(source, bytes):
         content = source
     else:
@@ -110,28 +116,51 @@ class WeightsFolder:
 
     path: Path
 
+    def place(self, name: str) -> Path:
+        """Where the file of that name belongs. A name that is none of ours never becomes a path."""
+        if name not in ADOPTED_WEIGHTS:
+            _known(name)
+        return self.path / f"{name}{_SUFFIX}"
+
     def find(self, name: str) -> Path | None:
         """The file of that known name, its digest verified; ``None`` when nobody has placed it."""
-        expected = _known(name)
-        path = self.path / f"{name}{_SUFFIX}"
+        path = self.place(name)
         if not path.is_file():
             return None
-        _check_digest(path.name, _digest_of_file(path), expected)
+        _check_digest(path.name, _digest_of_file(path), self.digest(name))
         return path
+
+    def digest(self, name: str) -> Digest:
+        """What the file of that name must have: known to everybody, or pinned by whoever adopted it."""
+        if name in KNOWN_WEIGHTS:
+            return KNOWN_WEIGHTS[name]
+        return read_pin(self.place(name).with_suffix(PIN_SUFFIX))
 
     def load(self, name: str) -> dict[str, torch.Tensor]:
         """The tensors of that known name; an absent file is an error here."""
-        path = self.path / f"{name}{_SUFFIX}"
+        path = self.place(name)
         if not path.is_file():
+            verb = "adopt" if name in ADOPTED_WEIGHTS else "pull"
             raise WeightsError(
-                f"no {name} in {self.path}", f"the file {path.name}", "Place it there with `restyle weights pull`."
+                f"no {name} in {self.path}", f"the file {path.name}", f"Place it there with `restyle weights {verb}`."
             )
-        return load_safetensors(path, _known(name))
+        return load_safetensors(path, self.digest(name))
+
+
+def read_pin(pin: Path) -> Digest:
+    """The digest that somebody pinned when they adopted what lies beside this file."""
+    try:
+        with pin.open("rb") as file:
+            return Digest(file.read(_MAX_PIN_BYTES).decode("ascii").strip())
+    except (OSError, ValueError) as problem:
+        raise WeightsError(
+            f"{pin} does not say what was adopted", "a sha256 in hex digits", "Adopt it with `restyle weights adopt`."
+        ) from problem
 
 
 def _known(name: str) -> Digest:
     if name not in KNOWN_WEIGHTS:
-        raise WeightsError(f"weights named {name!r}", f"one of {', '.join(KNOWN_WEIGHTS)}")
+        raise WeightsError(f"weights named {name!r}", f"one of {', '.join([*KNOWN_WEIGHTS, *ADOPTED_WEIGHTS])}")
     return KNOWN_WEIGHTS[name]
 
 

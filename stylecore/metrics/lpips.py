@@ -36,11 +36,13 @@ def _squeeze_features(x: Tensor, weights: Tensors) -> Iterator[Tensor]:
         if stage[0] in (3, 6, 9):
             x = max_pool2d(x, 3, stride=2, ceil_mode=True)
         for index in stage:
-            x = _fire(x, weights, f"features.{index}")
+            x = fire(x, weights, f"features.{index}")
         yield x
 
 
-def _fire(x: Tensor, weights: Tensors, name: str) -> Tensor:
+def fire(x: Tensor, weights: Tensors, name: str) -> Tensor:
+    """SqueezeNet's block, functionally: squeeze to few channels, expand by 1x1 and 3x3 side by side."""
+
     def convolved(x: Tensor, part: str, padding: int = 0) -> Tensor:
         return relu(conv2d(x, weights[f"{name}.{part}.weight"], weights[f"{name}.{part}.bias"], padding=padding))
 
@@ -84,15 +86,28 @@ class Lpips:
     @torch.inference_mode()
     def distance(self, before: Tensor, after: Tensor) -> float:
         """The distance of two 1 x 3 x H x W pictures of 0..1; 0 for equal ones."""
-        mean, spread = (torch.tensor(values)[None, :, None, None] for values in (_MEAN, _SPREAD))
-        pair = (torch.cat([before, after]) - mean) / spread
-        layers = self.features(pair, self.weights)
-        return sum(self._layer_distance(index, layer) for index, layer in enumerate(layers))
+        layers = self.features(standardised(torch.cat([before, after])), self.weights)
+        return sum(
+            layer_distance(layer, self.linear[f"lin{index}.model.1.weight"]) for index, layer in enumerate(layers)
+        )
 
-    def _layer_distance(self, index: int, layer: Tensor) -> float:
-        directions = layer / (layer.square().sum(dim=1, keepdim=True).sqrt() + _TINY)
-        squared = (directions[:1] - directions[1:]).square()
-        return float(conv2d(squared, self.linear[f"lin{index}.model.1.weight"]).mean())
+
+def standardised(pictures: Tensor) -> Tensor:
+    """Pictures of 0..1 as the backbones were trained on them."""
+    mean, spread = (torch.tensor(values)[None, :, None, None] for values in (_MEAN, _SPREAD))
+    return (pictures - mean) / spread
+
+
+def directions(layer: Tensor) -> Tensor:
+    """Features of unit length at every place: what is there, however strong."""
+    # Clamped, because the root of nothing has no slope, and a student is trained through this.
+    return layer / (layer.square().sum(dim=1, keepdim=True).clamp_min(_TINY**2).sqrt() + _TINY)
+
+
+def layer_distance(pair: Tensor, channel_weights: Tensor) -> float:
+    """Squared difference of the directions of two pictures' features, weighed by channel, averaged over the places."""
+    first, second = directions(pair)
+    return float(conv2d((first - second).square()[None], channel_weights).mean())
 
 
 def at_working_size(picture: Tensor) -> Tensor:

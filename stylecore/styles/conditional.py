@@ -8,10 +8,8 @@ channels; and that last convolution starts as a blur, which keeps the shuffle fr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from copy import deepcopy
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any, cast
 
 import torch
@@ -19,12 +17,30 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stylecore.errors import StyleError
-from stylecore.styles.base import MIN_EDGE_PX, Reference
+from stylecore.styles.base import (
+    AROUND_THE_MODEL,
+    BLEND,
+    PLAIN,
+    STROKE,
+    Brush,
+    Family,
+    Reference,
+    StyleModel,
+    StyleSource,
+    check_batch,
+)
+from stylecore.styles.network import REPACK, SharedNetwork, at_stroke, clean, padded_to_multiple, whole_numbers
+from stylecore.weights import WeightsFolder
 
-FAMILY = "conditional-instance-norm"
+FAMILY = Family(
+    name="conditional-instance-norm",
+    title="many styles in one feed-forward network",
+    paper="Dumoulin et al., 2017, arXiv:1610.07629",
+    controls=AROUND_THE_MODEL | {BLEND, STROKE},
+    exact_when_tiled=False,
+)
 STRIDE_PX = 4
 _EPSILON = 1e-5
-_REPACK = "The package was altered or is for another architecture: fetch it again, or train it again."
 _BOUNDS = {"stem_channels": (4, 128), "trunk_channels": (4, 256), "blocks": (1, 16), "styles": (1, 256)}
 
 
@@ -39,18 +55,7 @@ class Architecture:
 
     @classmethod
     def parse(cls, described: Mapping[str, Any]) -> Architecture:
-        """Read from a package, which is not trusted: exactly these names, whole numbers, within bounds."""
-        if set(described) != set(_BOUNDS):
-            raise StyleError(
-                f"an architecture with {sorted(map(str, described))}",
-                f"exactly {sorted(_BOUNDS)}",
-                "Was the package written for another version of restyle?",
-            )
-        for name, (least, most) in _BOUNDS.items():
-            value = described[name]
-            if type(value) is not int or not least <= value <= most:
-                raise StyleError(f"{name} = {value!r}", f"a whole number from {least} to {most}")
-        return cls(**{name: int(described[name]) for name in _BOUNDS})
+        return cls(**whole_numbers(described, _BOUNDS))
 
     def describe(self) -> dict[str, int]:
         return {name: int(getattr(self, name)) for name in _BOUNDS}
@@ -65,12 +70,13 @@ class ConditionalNorm(nn.Module):
         self.shift = nn.Parameter(torch.zeros(styles, channels))
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        if style.dim() == 0:
-            # One style for the whole batch: the same function as below, as a group norm of one channel a group. In
+        scale, shift = _mixed(self.scale, style), _mixed(self.shift, style)
+        if scale.dim() == 1:
+            # One mixture for the whole batch: the same function as below, as a group norm of one channel a group. In
             # channels-last, where convolutions are fastest, it is several times faster than instance norm.
-            return functional.group_norm(x, x.shape[1], self.scale[style], self.shift[style], eps=_EPSILON)
+            return functional.group_norm(x, x.shape[1], scale, shift, eps=_EPSILON)
         normal = functional.instance_norm(x, eps=_EPSILON)
-        return normal * self.scale[style][..., None, None] + self.shift[style][..., None, None]
+        return normal * scale[..., None, None] + shift[..., None, None]
 
 
 class ReflectConv(nn.Module):
@@ -99,7 +105,8 @@ class ResidualBlock(nn.Module):
 
 
 class ConditionalNetwork(nn.Module):
-    """The shared network. ``style`` is one index for each picture (training), or a single one for all (rendering)."""
+    """The shared network. ``style`` is one index for each picture (training), one weight for each style, the same for
+    all pictures (rendering), or a row of such weights for each picture."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -113,9 +120,13 @@ class ConditionalNetwork(nn.Module):
         self.colour = nn.Parameter(torch.zeros(styles, 3))
         with torch.no_grad():
             self.subpixels.weight.mul_(0.5)
-            self.rgb.weight.copy_(_blur_kernel())
+            self.rgb.weight.copy_(blur_kernel())
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        return torch.sigmoid(self.logits(x, style))
+
+    def logits(self, x: Tensor, style: Tensor) -> Tensor:
+        """The picture before it is squeezed into 0..1."""
         x = functional.pixel_unshuffle(x * 2 - 1, 2)
         x = functional.relu(self.stem_norm(self.stem(x), style))
         x = functional.relu(self.down_norm(self.down(x), style))
@@ -124,88 +135,80 @@ class ConditionalNetwork(nn.Module):
         x = functional.interpolate(x, scale_factor=2, mode="nearest")
         x = functional.relu(self.up_norm(self.up(x), style))
         x = functional.pixel_shuffle(self.subpixels(x), 2)
-        return torch.sigmoid(self.rgb(x) + self.colour[style][..., None, None])
+        return cast(Tensor, self.rgb(x)) + _mixed(self.colour, style)[..., None, None]
 
 
-def _blur_kernel() -> Tensor:
+def _mixed(rows: Tensor, style: Tensor) -> Tensor:
+    """The rows of the chosen styles, or a mixture of all rows: one for each picture, or one for all of them."""
+    return style @ rows if style.is_floating_point() else rows[style]
+
+
+def even_phases(subpixels: Tensor) -> Tensor:
+    """The weights before a ``pixel_shuffle(2)`` with which flat features give a flat picture: no grid of two pixels.
+
+    The four places of each colour get the same sum of weights for each feature. Training learns them apart, by chance.
+    """
+    places = subpixels.view(-1, 4, *subpixels.shape[1:])
+    sums = places.sum((3, 4), keepdim=True)
+    return torch.flatten(places + (sums.mean(1, keepdim=True) - sums) / subpixels[0, 0].numel(), 0, 1)
+
+
+def blur_kernel() -> Tensor:
     """Each colour from itself alone, through the binomial 3x3 blur."""
     line = torch.tensor([1.0, 2.0, 1.0]) / 4
     return torch.eye(3)[:, :, None, None] * torch.outer(line, line)
 
 
-def load_network(described: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> SharedNetwork:
-    """The network with these weights, whatever float type they are stored in. Every doubt is a StyleError."""
-    network = ConditionalNetwork(Architecture.parse(described))
-    expected = network.state_dict()
-    _check_names(expected.keys(), tensors.keys())
-    for name, tensor in tensors.items():
-        _check_tensor(name, tensor, expected[name])
-    network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    return SharedNetwork(network)
+def load(
+    architecture: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    styles: Sequence[StyleSource],
+    weights: WeightsFolder | None = None,
+) -> list[StyleModel]:
+    """The styles of one package, whatever float type its tensors are stored in."""
+    parsed = Architecture.parse(architecture)
+    network = SharedNetwork(lambda: ConditionalNetwork(parsed), tensors)
+    return [ConditionalStyle(network, _only(source, parsed), source.name, source.reference) for source in styles]
 
 
-def _check_names(expected: Iterable[str], found: Iterable[str]) -> None:
-    missing, extra = sorted({*expected} - {*found}), sorted({*found} - {*expected})
-    if missing:
-        raise StyleError(f"weights without {', '.join(missing[:4])} ({len(missing)} missing)", "every tensor", _REPACK)
-    if extra:
-        raise StyleError(f"weights with {', '.join(extra[:4])} ({len(extra)} unknown)", "no other tensors", _REPACK)
-
-
-def _check_tensor(name: str, tensor: Tensor, expected: Tensor) -> None:
-    if not tensor.is_floating_point():
-        raise StyleError(f"{name} of type {tensor.dtype}", "floats", _REPACK)
-    if tensor.shape != expected.shape:
-        raise StyleError(f"{name} of shape {tuple(tensor.shape)}", f"{tuple(expected.shape)}", _REPACK)
-    if not bool(torch.isfinite(tensor.float()).all()):
-        raise StyleError(f"NaN or infinity in {name}", "finite numbers", "Its training went wrong.")
-
-
-class SharedNetwork:
-    """One network for every style of a package, copied once to each device that asks for it."""
-
-    def __init__(self, network: ConditionalNetwork) -> None:
-        network.eval().requires_grad_(False)
-        self.styles = network.architecture.styles
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's overloads forget this form
-        self._copies = {torch.device("cpu"): network}
-        self._lock = Lock()
-
-    def on(self, device: torch.device) -> ConditionalNetwork:
-        with self._lock:
-            if device not in self._copies:
-                self._copies[device] = deepcopy(self._copies[torch.device("cpu")]).to(device)
-            return self._copies[device]
+def _only(source: StyleSource, architecture: Architecture) -> Tensor:
+    """All of the weight on one style."""
+    if not 0 <= source.index < architecture.styles:
+        raise StyleError(
+            f"style {source.name!r} at index {source.index}", f"an index from 0 to {architecture.styles - 1}", REPACK
+        )
+    return functional.one_hot(torch.tensor(source.index), architecture.styles).float()
 
 
 class ConditionalStyle:
-    """One style of a shared network, ready to render."""
+    """One style of a shared network, or a mixture of several, ready to render."""
 
     family = FAMILY
-    controls = frozenset({"strength"})
 
-    def __init__(self, network: SharedNetwork, index: int, name: str, reference: Reference) -> None:
-        if not 0 <= index < network.styles:
-            raise StyleError(f"style {name!r} at index {index}", f"an index from 0 to {network.styles - 1}", _REPACK)
-        self._network, self._index = network, index
+    def __init__(
+        self, network: SharedNetwork[ConditionalNetwork], mixture: Tensor, name: str, reference: Reference
+    ) -> None:
+        self._network, self._mixture = network, mixture
         self.name, self.reference = name, reference
 
-    def render(self, batch: Tensor) -> Tensor:
-        """Pads to a multiple of four by mirroring, and crops again; what is not a number is taken as mid grey."""
-        _check_batch(batch)
-        height, width = batch.shape[2:]
-        clean = torch.nan_to_num(batch.float(), nan=0.5).clamp(0, 1)
-        padded = functional.pad(clean, [0, -width % STRIDE_PX, 0, -height % STRIDE_PX], mode="reflect")
-        network = self._network.on(batch.device)
+    def render(self, batch: Tensor, brush: Brush = PLAIN) -> Tensor:
+        """Pads to a multiple of four by mirroring, and crops again."""
+        check_batch(batch)
         with torch.inference_mode():
-            rendered = network(
-                padded.contiguous(memory_format=torch.channels_last), torch.tensor(self._index, device=batch.device)
-            )
+            return at_stroke(self._painted, clean(batch), brush.stroke)
+
+    def _painted(self, batch: Tensor) -> Tensor:
+        height, width = batch.shape[2:]
+        rendered = self._network.on(batch.device)(padded_to_multiple(batch, STRIDE_PX), self._mixture.to(batch.device))
         return cast(Tensor, rendered)[:, :, :height, :width].float().clamp(0, 1)
 
-
-def _check_batch(batch: Tensor) -> None:
-    if batch.dim() != 4 or batch.shape[1] != 3 or not batch.is_floating_point():
-        raise StyleError(f"a batch of {tuple(batch.shape)} {batch.dtype}", "N x 3 x height x width floats")
-    if min(batch.shape[2:]) < MIN_EDGE_PX:
-        raise StyleError(f"pictures of {batch.shape[3]} x {batch.shape[2]} px", f"at least {MIN_EDGE_PX} px each way")
+    def blended(self, others: Sequence[tuple[StyleModel, float]]) -> StyleModel:
+        """Scales and shifts are mixed, which gives pictures between the styles and not one laid over another."""
+        mixture = self._mixture * (1 - sum(weight for _, weight in others))
+        for other, weight in others:
+            if not isinstance(other, ConditionalStyle) or other._network is not self._network:
+                raise StyleError(
+                    f"a blend of {self.name} with {other.name} of another package", "styles of one package"
+                )
+            mixture = mixture + weight * other._mixture
+        return ConditionalStyle(self._network, mixture, self.name, self.reference)

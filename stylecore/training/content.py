@@ -6,20 +6,12 @@ Every crop is a pure function of (seed, iteration), so training can stop anywher
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageEnhance
+from PIL import Image, ImageDraw
 
-Crop = npt.NDArray[np.uint8]
-PHOTO_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"})
-
-
-def read_photos(folder: Path) -> list[Image.Image]:
-    """All photographs of a folder in the order of their names, as RGB."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES)
-    return [Image.open(path).convert("RGB") for path in paths]
+from stylecore.training.augmentation import Augmentation
 
 
 def photo_crop(photo: Image.Image, crop_px: int, rng: np.random.Generator) -> Image.Image:
@@ -51,20 +43,19 @@ def invented_crop(crop_px: int, rng: np.random.Generator) -> Image.Image:
     return image.rotate(float(rng.choice([0, 90, 180, 270])))
 
 
-def _varied(crop: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Mirrored, brighter or darker, flatter or harder: a library is not all well exposed."""
-    if rng.random() < 0.5:
-        crop = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    crop = ImageEnhance.Brightness(crop).enhance(rng.uniform(0.75, 1.3))
-    crop = ImageEnhance.Contrast(crop).enhance(rng.uniform(0.7, 1.3))
-    return ImageEnhance.Color(crop).enhance(rng.uniform(0.4, 1.4))
-
-
 class ContentSampler:
     """One crop for each style and iteration."""
 
-    def __init__(self, photos: Sequence[Image.Image], crop_px: int, synthetic_share: float, seed: int) -> None:
+    def __init__(
+        self,
+        photos: Sequence[Image.Image],
+        crop_px: int,
+        synthetic_share: float,
+        seed: int,
+        augmentation: Augmentation | None = None,
+    ) -> None:
         self._photos, self._crop_px, self._seed = photos, crop_px, seed
+        self._varied = augmentation or Augmentation()
         self._synthetic_share = synthetic_share if photos else 1.0
 
     def batch(self, iteration: int, count: int) -> npt.NDArray[np.float32]:
@@ -77,4 +68,4 @@ class ContentSampler:
         if rng.random() < self._synthetic_share:
             return invented_crop(self._crop_px, rng)
         photo = self._photos[int(rng.integers(len(self._photos)))]
-        return _varied(photo_crop(photo, self._crop_px, rng), rng)
+        return self._varied(photo_crop(photo, self._crop_px, rng), rng)

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from stylecore.image import Picture
-from stylecore.styles.base import Reference, StyleModel
+from stylecore.styles.base import AROUND_THE_MODEL, PLAIN, Brush, Family, Reference, StyleModel, StyleSource
 from stylecore.styles.build import build
 from stylecore.styles.conditional import FAMILY, Architecture, ConditionalNetwork
 
@@ -64,13 +64,12 @@ class Inverted:
     """The simplest real style: every colour becomes its opposite."""
 
     name = "inverted"
-    family = "test"
-    controls = frozenset({"strength"})
+    family = Family("test", "every colour its opposite", "", AROUND_THE_MODEL, exact_when_tiled=True)
 
     def __init__(self, reference: Reference | None = None) -> None:
         self.reference = noise(96, 96) if reference is None else reference
 
-    def render(self, batch: torch.Tensor) -> torch.Tensor:
+    def render(self, batch: torch.Tensor, brush: Brush = PLAIN) -> torch.Tensor:
         return 1.0 - batch
 
 
@@ -86,4 +85,4 @@ def tensors_of(architecture: Architecture = SMALL, seed: int = 0) -> dict[str, T
 def small_style(seed: int = 0, reference: Reference | None = None) -> StyleModel:
     """A style of the real family, small and untrained: it mixes whole pictures as trained ones do."""
     shown = noise(96, 96) if reference is None else reference
-    return build(FAMILY, SMALL.describe(), tensors_of(seed=seed), 1, "small", shown)
+    return build(FAMILY.name, SMALL.describe(), tensors_of(seed=seed), [StyleSource(1, "small", shown)])[0]

@@ -103,7 +103,7 @@ def test_a_copy_has_the_best_similarity_and_none_of_the_style(judge: Judge) -> N
 
     assert values.absent == {}
     assert (values.ssim_full, values.ssim_quarter, values.ssim_eighth) == pytest.approx((1, 1, 1), abs=1e-6)
-    assert (values.psnr_db, values.lpips, values.style_gap_closed) == (100.0, 0.0, 0.0)
+    assert (values.psnr_db, values.lpips, values.lpips_lite, values.style_gap_closed) == (100.0, 0.0, 0.0, 0.0)
 
 
 def test_a_picture_turned_into_the_styles_reference_has_closed_the_gap() -> None:
@@ -119,9 +119,9 @@ def test_more_strength_is_less_like_the_picture_by_every_measure_of_likeness(jud
 
     ladder = [score(before, stylize(style, [before], Recipe(strength=s))[0], style, judge) for s in (0, 0.3, 0.6, 1)]
 
-    for name, falls in (("ssim_full", True), ("ssim_eighth", True), ("psnr_db", True), ("lpips", False)):
+    for name in ("ssim_full", "ssim_eighth", "psnr_db", "lpips", "lpips_lite"):
         values = [each.value(name) or 0.0 for each in ladder]
-        assert values == sorted(values, reverse=falls), name
+        assert values == sorted(values, reverse=not name.startswith("lpips")), name
 
 
 # --- absent scores ---------------------------------------------------------------------------------------------------
@@ -156,11 +156,11 @@ def test_weights_of_the_wrong_digest_are_an_error_and_no_score(tmp_path: Path) -
     [
         (200, set()),
         (87, {"ssim_eighth"}),
-        (63, {"ssim_eighth", "lpips"}),
-        (43, {"ssim_eighth", "ssim_quarter", "lpips"}),
-        (31, {"ssim_eighth", "ssim_quarter", "lpips", "style_gap_closed"}),
-        (10, {"ssim_full", "ssim_eighth", "ssim_quarter", "lpips", "style_gap_closed"}),
-        (1, {"ssim_full", "ssim_eighth", "ssim_quarter", "lpips", "style_gap_closed"}),
+        (63, {"ssim_eighth", "lpips", "lpips_lite"}),
+        (43, {"ssim_eighth", "ssim_quarter", "lpips", "lpips_lite"}),
+        (31, {"ssim_eighth", "ssim_quarter", "lpips", "lpips_lite", "style_gap_closed"}),
+        (10, {"ssim_full", "ssim_eighth", "ssim_quarter", "lpips", "lpips_lite", "style_gap_closed"}),
+        (1, {"ssim_full", "ssim_eighth", "ssim_quarter", "lpips", "lpips_lite", "style_gap_closed"}),
     ],
 )
 def test_the_smaller_a_picture_the_fewer_scores_it_has_and_each_absence_is_told(

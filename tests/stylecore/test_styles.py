@@ -17,8 +17,8 @@ from torch.nn import functional
 
 from stylecore.data import RestyleError
 from stylecore.errors import StyleError
-from stylecore.styles.base import StyleModel
-from stylecore.styles.build import build, build_several
+from stylecore.styles.base import STROKE, Brush, StyleModel, StyleSource, blend
+from stylecore.styles.build import build, family
 from stylecore.styles.conditional import FAMILY, Architecture, ConditionalNetwork
 from tests.stylecore.sample_images import SMALL, tensors_of
 
@@ -26,7 +26,12 @@ REFERENCE = np.zeros((8, 8, 3), dtype=np.uint8)
 
 
 def model(index: int = 1, tensors: dict[str, Tensor] | None = None) -> StyleModel:
-    return build(FAMILY, SMALL.describe(), tensors or tensors_of(), index, "risograph", REFERENCE)
+    return models([("risograph", index)], tensors)[0]
+
+
+def models(styles: list[tuple[str, int]], tensors: dict[str, Tensor] | None = None) -> list[StyleModel]:
+    sources = [StyleSource(index, name, REFERENCE) for name, index in styles]
+    return build(FAMILY.name, SMALL.describe(), tensors or tensors_of(), sources)
 
 
 def test_the_bundled_architecture_has_431_thousand_parameters_for_four_styles() -> None:
@@ -38,7 +43,8 @@ def test_the_bundled_architecture_has_431_thousand_parameters_for_four_styles() 
 def test_a_style_says_what_it_is() -> None:
     built = model()
 
-    assert (built.name, built.family, built.controls) == ("risograph", FAMILY, frozenset({"strength"}))
+    assert (built.name, built.family) == ("risograph", family("conditional-instance-norm"))
+    assert STROKE in built.family.controls
     assert built.reference is REFERENCE
 
 
@@ -80,7 +86,7 @@ def test_the_fast_rendering_path_equals_the_plain_definition() -> None:
     tensors = tensors_of(Architecture(styles=2))
     plain = ConditionalNetwork(Architecture(styles=2)).eval()
     plain.load_state_dict(tensors)
-    fast = build(FAMILY, Architecture(styles=2).describe(), tensors, 1, "one", REFERENCE)
+    fast = build(FAMILY.name, Architecture(styles=2).describe(), tensors, [StyleSource(1, "one", REFERENCE)])[0]
     batch = torch.rand(2, 3, 64, 48)
 
     with torch.inference_mode():
@@ -103,9 +109,7 @@ def test_plain_normalisation_is_instance_norm_with_the_scale_and_shift_of_each_s
 
 
 def test_styles_of_one_package_differ_and_share_their_tensors() -> None:
-    first, second = build_several(
-        FAMILY, SMALL.describe(), tensors_of(), [(0, "one", REFERENCE), (2, "two", REFERENCE)]
-    )
+    first, second = models([("one", 0), ("two", 2)])
     batch = torch.rand(1, 3, 16, 16)
 
     assert first._network is second._network  # type: ignore[attr-defined]
@@ -150,8 +154,8 @@ def test_a_batch_of_another_kind_is_refused(batch: Tensor) -> None:
 
 
 def test_an_unknown_family_is_refused_by_name() -> None:
-    with pytest.raises(StyleError, match="family 'diffusion'"):
-        build("diffusion", SMALL.describe(), tensors_of(), 0, "x", REFERENCE)
+    with pytest.raises(StyleError, match="family 'telepathy'"):
+        build("telepathy", SMALL.describe(), tensors_of(), [])
 
 
 def test_a_missing_tensor_is_refused_by_name() -> None:
@@ -204,12 +208,12 @@ def test_an_index_outside_the_package_is_refused(index: int) -> None:
 )
 def test_an_architecture_out_of_bounds_is_refused_before_anything_is_allocated(change: dict[str, Any]) -> None:
     with pytest.raises(StyleError):
-        build(FAMILY, {**SMALL.describe(), **change}, tensors_of(), 0, "x", REFERENCE)
+        build(FAMILY.name, {**SMALL.describe(), **change}, tensors_of(), [])
 
 
 def test_an_incomplete_architecture_is_refused() -> None:
     with pytest.raises(StyleError, match="exactly"):
-        build(FAMILY, {"blocks": 1}, tensors_of(), 0, "x", REFERENCE)
+        build(FAMILY.name, {"blocks": 1}, tensors_of(), [])
 
 
 def test_style_errors_say_what_to_do_and_exit_as_integrity() -> None:
@@ -251,3 +255,48 @@ def test_the_bridge_leaves_torchvision_alone_once_it_is_imported() -> None:
     )
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_blend_lies_between_its_styles_and_is_one_of_them_at_the_ends() -> None:
+    one, other = models([("one", 0), ("two", 2)])
+    batch = torch.rand(1, 3, 24, 24)
+    first, second = one.render(batch), other.render(batch)
+
+    nearly = blend(one, [(other, 1e-6)]).render(batch)
+    half = blend(one, [(other, 0.5)]).render(batch)
+
+    assert (nearly - first).abs().max() < 1e-3
+    assert 0 < (half - first).abs().mean() < (second - first).abs().mean()
+    assert 0 < (half - second).abs().mean() < (second - first).abs().mean()
+
+
+def test_a_blend_does_not_depend_on_the_order_of_its_styles() -> None:
+    one, two, three = models([("one", 0), ("two", 1), ("three", 2)])
+    batch = torch.rand(1, 3, 16, 16)
+
+    there = blend(one, [(two, 0.25), (three, 0.25)]).render(batch)
+    back = blend(one, [(three, 0.25), (two, 0.25)]).render(batch)
+
+    assert torch.allclose(there, back, atol=1e-6)
+
+
+@pytest.mark.parametrize("weight", [0.0, -0.5, 1.0, 2.0, float("nan")])
+def test_a_blend_with_a_weight_that_is_no_share_is_refused(weight: float) -> None:
+    one, other = models([("one", 0), ("two", 2)])
+
+    with pytest.raises(StyleError, match="weights"):
+        blend(one, [(other, weight)])
+
+
+def test_styles_of_two_packages_cannot_be_blended() -> None:
+    with pytest.raises(StyleError, match="another package"):
+        blend(model(), [(model(), 0.5)])
+
+
+def test_a_larger_stroke_paints_the_same_size_with_coarser_texture() -> None:
+    batch = torch.rand(1, 3, 64, 48)
+
+    fine, coarse = model().render(batch), model().render(batch, Brush(stroke=2.0))
+
+    assert coarse.shape == fine.shape
+    assert (coarse.diff(dim=3).abs().mean()) < (fine.diff(dim=3).abs().mean())

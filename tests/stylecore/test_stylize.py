@@ -13,11 +13,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stylecore.data import Recipe
+from stylecore.controls import Styling
+from stylecore.data import ColourKeeping, Recipe, Zone
 from stylecore.engine import Engine, EngineError
-from stylecore.errors import StyleError
+from stylecore.errors import ControlError, StyleError
 from stylecore.image import Picture
-from stylecore.styles.base import MIN_EDGE_PX, StyleModel
+from stylecore.palette import worst_delta_e
+from stylecore.protect import areas_of
+from stylecore.styles.base import CONTROLS, MIN_EDGE_PX, PLAIN, Brush, StyleModel
 from stylecore.stylize import stylize
 from tests.stylecore.sample_images import Inverted, noise, picture, small_style, with_alpha
 
@@ -187,7 +190,7 @@ def test_a_picture_gives_the_same_bytes_whatever_its_neighbours(
 class Crowded(Inverted):
     """What some processors do in the last bits, for all to see: the result depends on the size of the batch."""
 
-    def render(self, batch: torch.Tensor) -> torch.Tensor:
+    def render(self, batch: torch.Tensor, brush: Brush = PLAIN) -> torch.Tensor:
         return batch / len(batch)
 
 
@@ -245,21 +248,160 @@ def test_threads_that_share_a_style_give_the_bytes_of_one_thread_alone(style: St
     assert found == expected
 
 
+# --- controls around the model ---------------------------------------------------------------------------------------
+
+
+LOGO = Zone("logo", box=(0.25, 0.25, 0.5, 0.75))
+CORE = np.s_[12:36, 16:32]
+"""The box, on a picture of 64 x 48."""
+
+
+class Greyed(Inverted):
+    """Another style that anybody can check: mid-grey everywhere."""
+
+    name = "greyed"
+
+    def render(self, batch: torch.Tensor, brush: Brush = PLAIN) -> torch.Tensor:
+        return torch.full_like(batch, 128 / 255)
+
+
+@settings(max_examples=40)
+@given(
+    strength=st.floats(0, 1),
+    feather=st.floats(0, 0.3),
+    how=st.sampled_from(["none", "luminance", "histogram", "covariance"]),
+    colours=st.sampled_from([(), ("ff0000", "00ff00")]),
+    edges=st.tuples(st.floats(0, 0.5), st.floats(0, 0.5), st.floats(0.51, 1), st.floats(0.51, 1)),
+)
+def test_whatever_else_is_asked_for_the_core_of_a_protected_zone_is_the_original_bit_for_bit(
+    strength: float, feather: float, how: ColourKeeping, colours: tuple[str, ...], edges: tuple[float, ...]
+) -> None:
+    before = translucent()
+    zone = Zone("logo", box=edges)  # type: ignore[arg-type]
+    recipe = Recipe(strength, protect=("logo",), zones=(zone,), feather=feather, keep_colour=how, palette=colours)
+
+    (after,) = stylize(Inverted(), [before], recipe)
+
+    left, top, right, bottom = (edge * size for edge, size in zip(edges, (64, 48, 64, 48), strict=True))
+    core = np.s_[int(top) : math.ceil(bottom), int(left) : math.ceil(right)]
+    assert np.array_equal(after.pixels[core], before.pixels[core])
+
+
+def test_outside_of_a_protected_zone_and_its_rim_nothing_is_held_back(style: StyleModel) -> None:
+    before = speckled(64, 48, 1)
+
+    (after,) = stylize(style, [before], Recipe(protect=("logo",), zones=(LOGO,), feather=0.05))
+
+    assert np.array_equal(after.pixels[:, 40:], one(style, before).pixels[:, 40:])
+    assert np.array_equal(after.pixels[CORE], before.pixels[CORE])
+
+
+def test_a_region_gets_its_style_and_the_rest_keeps_its_own() -> None:
+    before = speckled(64, 48, 1)
+    recipe = Recipe(regions=(("logo", "greyed"),), zones=(LOGO,), feather=0.0)
+    styling = Styling.of(Inverted(), recipe, {"greyed": Greyed()})
+
+    (after,) = stylize(styling, [before], recipe)
+
+    assert (after.pixels[CORE] == 128).all()
+    assert np.array_equal(after.pixels[:, 40:], 255 - before.pixels[:, 40:])
+
+
+def test_the_rim_of_a_region_goes_over_into_the_rest() -> None:
+    white = Picture(np.full((48, 64, 3), 255, dtype=np.uint8))
+    recipe = Recipe(regions=(("logo", "greyed"),), zones=(LOGO,), feather=0.2)
+
+    (after,) = stylize(Styling.of(Inverted(), recipe, {"greyed": Greyed()}), [white], recipe)
+
+    along = after.pixels[24, 24:, 0].astype(int)
+    assert along[0] == 128
+    assert along[-1] == 0
+    assert (np.diff(along) <= 0).all()
+    assert len(set(along)) > 5
+
+
+def test_a_picture_without_the_zone_is_as_if_there_were_no_region(style: StyleModel) -> None:
+    before = speckled(64, 48, 1)
+    recipe = Recipe(regions=(("logo", "greyed"),))
+
+    (after,) = stylize(Styling.of(style, recipe, {"greyed": Greyed()}), [before], recipe)
+
+    assert np.array_equal(after.pixels, one(style, before).pixels)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_each_picture_of_a_batch_keeps_its_own_zones(style: StyleModel, batch_size: int) -> None:
+    recipe = Recipe(protect=("logo",), regions=(("sky", "greyed"),), keep_colour="histogram", feather=0.03)
+    styling, engine = Styling.of(style, recipe, {"greyed": Greyed()}), Engine(batch_size=batch_size)
+    crowd = [speckled(64, 48, seed) for seed in range(4)]
+    zones = [(), (LOGO,), (Zone("sky", box=(0, 0, 1, 0.5)),), (LOGO, Zone("sky", polygon=((0, 0), (1, 0), (1, 1))))]
+    areas = [areas_of(before, recipe.on(its)) for before, its in zip(crowd, zones, strict=True)]
+
+    together = stylize(styling, crowd, recipe, engine, areas)
+
+    for before, its, after in zip(crowd, areas, together, strict=True):
+        (alone,) = stylize(styling, [before], recipe, engine, [its])
+        assert alone.pixels.tobytes() == after.pixels.tobytes()
+
+
+@pytest.mark.parametrize("bound", [3.0, 15.0])
+@pytest.mark.parametrize("strength", [0.3, 1.0])
+def test_every_pixel_keeps_to_the_palette_at_any_strength(style: StyleModel, bound: float, strength: float) -> None:
+    palette = ("1d3557", "e63946", "f1faee")
+
+    (after,) = stylize(style, [speckled(64, 48, 1)], Recipe(strength, palette=palette, palette_delta_e=bound))
+
+    assert worst_delta_e(after.pixels, palette) <= bound
+
+
+def test_colours_that_are_kept_do_not_depend_on_what_is_hidden(style: StyleModel) -> None:
+    before = translucent()
+    assert before.alpha is not None
+    hidden = before.alpha == 0
+    otherwise = replace(before, pixels=np.where(hidden[..., None], np.uint8(0), before.pixels))
+
+    first, second = (stylize(style, [each], Recipe(keep_colour="covariance"))[0] for each in (before, otherwise))
+
+    assert np.array_equal(first.pixels[~hidden], second.pixels[~hidden])
+
+
+def test_the_brush_reaches_the_style() -> None:
+    seen: list[Brush] = []
+
+    class Watching(Inverted):
+        family = replace(Inverted.family, controls=CONTROLS)
+
+        def render(self, batch: torch.Tensor, brush: Brush = PLAIN) -> torch.Tensor:
+            seen.append(brush)
+            return batch
+
+    stylize(Watching(), [picture()], Recipe(stroke=2.0, seed=7))
+
+    assert seen == [Brush(2.0, 7)]
+
+
+@pytest.mark.parametrize("recipe", [Recipe(stroke=2.0), Recipe(seed=1), Recipe(regions=(("sky", "other"),))])
+def test_a_recipe_that_the_style_cannot_honour_is_an_error_even_at_strength_zero(recipe: Recipe) -> None:
+    for strength in (0.0, 1.0):
+        with pytest.raises(ControlError):
+            stylize(Inverted(), [picture()], replace(recipe, strength=strength))
+
+
 # --- a style that misbehaves -----------------------------------------------------------------------------------------
 
 
 class Poisoned(Inverted):
-    def render(self, batch: torch.Tensor) -> torch.Tensor:
+    def render(self, batch: torch.Tensor, brush: Brush = PLAIN) -> torch.Tensor:
         return torch.where(batch > 0.5, torch.nan, batch)
 
 
 class Cropping(Inverted):
-    def render(self, batch: torch.Tensor) -> torch.Tensor:
+    def render(self, batch: torch.Tensor, brush: Brush = PLAIN) -> torch.Tensor:
         return batch[..., 4:]
 
 
 class Overflowing(Inverted):
-    def render(self, batch: torch.Tensor) -> torch.Tensor:
+    def render(self, batch: torch.Tensor, brush: Brush = PLAIN) -> torch.Tensor:
         return batch * 8 - 4
 
 
@@ -287,7 +429,7 @@ def test_each_calling_thread_computes_on_the_cores_it_was_given(wanted: int) -> 
     seen: list[int] = []
 
     class Watching(Inverted):
-        def render(self, batch: torch.Tensor) -> torch.Tensor:
+        def render(self, batch: torch.Tensor, brush: Brush = PLAIN) -> torch.Tensor:
             seen.append(torch.get_num_threads())
             return batch
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,76 +10,74 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from stylecore.data import Digest
-from stylecore.features import SqueezeFeatures
+from stylecore.errors import StyleError
+from stylecore.styles.base import StyleSource
 from stylecore.styles.build import build
-from stylecore.styles.conditional import FAMILY, Architecture
-from stylecore.training import bundled
-from stylecore.training.bundled import INGREDIENTS, SHOWS, train
-from stylecore.training.content import ContentSampler, invented_crop, photo_crop, read_photos
-from stylecore.training.content_of_package import Right, only_styles, write_card, write_content, write_rights
-from stylecore.training.loop import Trainer
-from stylecore.training.recipe import BUNDLED, Pull, TrainingRecipe
-from stylecore.training.style_images import PAINTERS, style_image
-from stylecore.weights import load_safetensors
-
-SHARED = Path(__file__).parents[3] / "shared"
-
-TINY = TrainingRecipe(
-    pulls={"risograph": Pull(), "paper-cut": Pull(palette=2.0)},
-    iterations=12,
-    crop_px=80,
-    style_image_px=64,
-    warm_up=1,
-    architecture=Architecture(stem_channels=8, trunk_channels=8, blocks=1, styles=2),
-)
-
-
-def photo(seed: int = 1) -> Image.Image:
-    rng = np.random.default_rng(seed)
-    return Image.fromarray(rng.integers(0, 256, (5, 7, 3), dtype=np.uint8)).resize((120, 90), Image.Resampling.BICUBIC)
-
-
-def trainer(recipe: TrainingRecipe = TINY) -> Trainer:
-    torch.manual_seed(11)
-    images = [style_image(name, recipe.style_image_px) for name in recipe.style_names]
-    return Trainer(recipe, images, [photo()], SqueezeFeatures())
-
-
-def weights_of(trained: Trainer) -> dict[str, torch.Tensor]:
-    return {name: value.detach().clone() for name, value in trained.network.state_dict().items()}
+from stylecore.training.content import ContentSampler
+from stylecore.training.errors import TrainingError
+from stylecore.training.loop import Progress, Schedule, Trainer
+from stylecore.training.material import Material
+from stylecore.training.start import KeptStyle, Start
+from stylecore.training.task import Player, Trained
+from stylecore.training.tasks.conditional import LOSSES, ConditionalTask, begin_from, is_own
+from tests.stylecore.training_world import TINY, features, material, same, style, task, trainer, weights_of
 
 
 def test_the_loss_falls() -> None:
     totals: list[float] = []
-    longer = replace(TINY, iterations=60, learning_rate=1e-2)
 
-    trainer(longer).run(60, lambda progress: totals.append(progress.total))
+    trainer(60, task(replace(TINY, learning_rate=1e-2))).run(60, lambda told: totals.append(told.total))
 
     assert np.mean(totals[-10:]) < 0.8 * np.mean(totals[:5])
 
 
+def test_training_on_one_picture_overfits_it() -> None:
+    """A taught style of one picture alone: what is asked for can be met, so the loss has to go nearly to nothing."""
+    lesson = style("paper-cut", taught_by="paper-cut")
+    one = Material((lesson,), _OnePicture(), features(), seed=3)
+    learner = trainer(150, task(replace(TINY, learning_rate=2e-2, reduced_precision=False), one))
+    first = learner.step().total
+
+    learner.run(149)
+
+    assert learner.step().total < 0.25 * first
+
+
+class _OnePicture(ContentSampler):
+    def __init__(self) -> None:
+        super().__init__([], 64, 1.0, 0)
+
+    def batch(self, iteration: int, count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        return super().batch(0, count)
+
+
 def test_the_same_seed_trains_the_same_weights_and_another_seed_others() -> None:
-    first, second, other = trainer(), trainer(), trainer(replace(TINY, seed=21))
+    first, second, other = trainer(), trainer(), trainer(given=task(given=material(seed=21)))
     for each in (first, second, other):
         each.run(3)
 
-    assert all(torch.equal(value, weights_of(second)[name]) for name, value in weights_of(first).items())
-    assert not torch.equal(first.network.stem.weight, other.network.stem.weight)
+    found, again, else_ = (weights_of(each.task.players[0].network) for each in (first, second, other))
+    assert same(found, again)
+    assert not torch.equal(found["stem.weight"], else_["stem.weight"])
 
 
 def test_stopped_and_resumed_training_equals_uninterrupted_training_bit_for_bit(tmp_path: Path) -> None:
     whole, stopped, resumed = trainer(), trainer(), trainer()
     whole.run(8)
     stopped.run(5)
+    stopped.notes = {"seen": [1, 2]}
     stopped.save(tmp_path / "c.safetensors")
 
     resumed.load(tmp_path / "c.safetensors")
     resumed.run(8)
 
     assert resumed.iteration == 8
-    assert all(torch.equal(value, weights_of(resumed)[name]) for name, value in weights_of(whole).items())
+    assert resumed.notes == {"seen": [1, 2]}
+    assert same(weights_of(resumed.task.players[0].network), weights_of(whole.task.players[0].network))
 
 
 def test_a_checkpoint_before_the_first_step_resumes_too(tmp_path: Path) -> None:
@@ -89,7 +88,7 @@ def test_a_checkpoint_before_the_first_step_resumes_too(tmp_path: Path) -> None:
     resumed.run(1)
     fresh.run(1)
 
-    assert torch.equal(fresh.network.stem.weight, resumed.network.stem.weight)
+    assert same(weights_of(fresh.task.players[0].network), weights_of(resumed.task.players[0].network))
 
 
 def test_a_checkpoint_is_safetensors_and_leaves_no_partial_file(tmp_path: Path) -> None:
@@ -99,139 +98,191 @@ def test_a_checkpoint_is_safetensors_and_leaves_no_partial_file(tmp_path: Path) 
     stopped.save(tmp_path / "c.safetensors")
 
     assert [path.name for path in tmp_path.iterdir()] == ["c.safetensors"]
-    assert "exp_avg.stem.weight" in load_safetensors(tmp_path / "c.safetensors", None)
+    assert "network.exp_avg.stem.weight" in load_file(tmp_path / "c.safetensors")
 
 
-def test_training_in_two_sittings_goes_on_from_the_checkpoint(tmp_path: Path) -> None:
-    told: list[int] = []
-    checkpoint = tmp_path / "new" / "c.safetensors"
-    train(trainer(replace(TINY, iterations=2)), checkpoint, lambda progress: told.append(progress.iteration))
+def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
+    trainer(identity="one").save(tmp_path / "c.safetensors")
 
-    train(trainer(replace(TINY, iterations=5)), checkpoint, lambda progress: told.append(progress.iteration))
-
-    assert told == [1, 2, 3, 4, 5]
+    with pytest.raises(StyleError, match="another recipe"):
+        trainer(identity="other").load(tmp_path / "c.safetensors")
 
 
-def test_progress_names_every_style_and_loss() -> None:
-    progress = trainer().step()
+def test_every_loss_is_named_by_its_style_and_weighted_by_its_pull() -> None:
+    plain = task(given=material(style("risograph"), style("mosaic"))).losses("network", 0)
+    pulled = task(given=material(style("risograph", palette=3.0), style("mosaic"))).losses("network", 0)
 
-    assert set(progress.by_style) == {"risograph", "paper-cut"}
-    assert set(progress.by_style["risograph"]) == {"style", "palette", "content", "structure", "tone", "smoothness"}
-
-
-@pytest.mark.parametrize("name", sorted(PAINTERS))
-def test_a_style_image_is_the_same_every_time_and_spans_dark_to_light(name: str) -> None:
-    image = style_image(name, 192)
-
-    assert image.shape == (192, 192, 3)
-    assert np.array_equal(image, style_image(name, 192))
-    light = image.mean(axis=2)
-    assert np.quantile(light, 0.02) < 90
-    assert np.quantile(light, 0.98) > 160
+    assert set(plain) == {f"{name}.{loss}" for name in ("risograph", "mosaic") for loss in LOSSES}
+    for name, loss in plain.items():
+        factor = 3.0 if name == "risograph.palette" else 1.0
+        assert float(pulled[name].detach()) == pytest.approx(factor * float(loss.detach()), rel=1e-5)
 
 
-def test_another_seed_draws_another_image() -> None:
-    assert not np.array_equal(style_image("paper-cut", 64), style_image("paper-cut", 64, seed=8))
+def test_a_taught_style_has_one_loss_and_the_others_do_not_feel_it() -> None:
+    mixed = task().losses("network", 0)
+
+    assert {name for name in mixed if name.startswith("paper-cut")} == {"paper-cut.imitation"}
+    assert {name for name in mixed if name.startswith("risograph")} == {f"risograph.{loss}" for loss in LOSSES}
 
 
-def test_content_is_a_pure_function_of_seed_and_iteration() -> None:
-    first, second = (ContentSampler([photo()], 32, 0.3, seed=4) for _ in range(2))
-    first.batch(0, 3)
-
-    assert np.array_equal(first.batch(7, 3), second.batch(7, 3))
-    assert not np.array_equal(first.batch(7, 3), first.batch(8, 3))
+@pytest.mark.parametrize(("taught_by", "pull"), [(None, "shine"), ("paper-cut", "palette")])
+def test_a_pull_that_a_style_does_not_have_is_refused(taught_by: str | None, pull: str) -> None:
+    with pytest.raises(StyleError, match=f"pull '{pull}'"):
+        task(given=material(style("paper-cut", taught_by, **{pull: 1.0})))
 
 
-def test_content_is_float_pictures_of_the_crop_size_between_nought_and_one() -> None:
-    batch = ContentSampler([photo()], 32, 0.5, seed=4).batch(1, 6)
-
-    assert batch.shape == (6, 3, 32, 32)
-    assert batch.dtype == np.float32
-    assert batch.min() >= 0
-    assert batch.max() <= 1
+def test_a_teacher_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(StyleError, match="taught by 'rembrandt'"):
+        task(given=material(style("paper-cut", "rembrandt")))
 
 
-def test_without_photographs_all_content_is_invented() -> None:
-    assert ContentSampler([], 24, 0.0, seed=1).batch(0, 2).shape == (2, 3, 24, 24)
+def test_what_was_trained_loads_as_a_package_would() -> None:
+    trained = task().trained()
 
-
-def test_a_photograph_smaller_than_the_crop_is_enlarged() -> None:
-    assert photo_crop(photo().resize((9, 7)), 64, np.random.default_rng(1)).size == (64, 64)
-
-
-def test_invented_pictures_are_square_and_vary() -> None:
-    rng = np.random.default_rng(2)
-    first, second = invented_crop(48, rng), invented_crop(48, rng)
-
-    assert first.size == second.size == (48, 48)
-    assert first.tobytes() != second.tobytes()
-
-
-def test_photographs_are_read_in_the_order_of_their_names_and_nothing_else_is(tmp_path: Path) -> None:
-    Image.new("L", (8, 8), 10).save(tmp_path / "b.png")
-    Image.new("RGB", (9, 8)).save(tmp_path / "a.JPG")
-    (tmp_path / "notes.txt").write_text("no photograph")
-
-    assert [(image.size, image.mode) for image in read_photos(tmp_path)] == [((9, 8), "RGB"), ((8, 8), "RGB")]
-
-
-def test_the_package_content_is_complete_and_its_weights_load(tmp_path: Path) -> None:
-    trained = trainer()
-    references = {name: style_image(name, 64) for name in TINY.style_names}
-    shows = dict.fromkeys(TINY.style_names, "dots and layers")
-
-    write_content(tmp_path, TINY, dict(trained.network.named_parameters()), references, np.zeros((20, 30, 3), np.uint8))
-    write_rights(tmp_path, shows, list(INGREDIENTS))
-    write_card(tmp_path, TINY, shows)
-
-    names = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    pictures = {f"{part}/{name}.jpg" for part in ("references", "previews") for name in TINY.style_names}
-    assert names == {"weights.safetensors", "rights.json", "CARD.md"} | pictures
-    tensors = load_safetensors(tmp_path / "weights.safetensors", None)
-    build(FAMILY, TINY.architecture.describe(), tensors, 1, "paper-cut", references["paper-cut"])
-    assert Digest.of((tmp_path / "references" / "risograph.jpg").read_bytes()) in (tmp_path / "rights.json").read_text()
-
-
-def test_a_right_without_a_digest_names_none() -> None:
-    assert "digest" not in Right("a", "b", "c", "d").as_dict()
-
-
-def test_the_bundled_recipe_has_a_painter_and_a_place_for_every_style_and_packs_only_styles_it_trains() -> None:
-    assert set(BUNDLED.style_names) == set(PAINTERS)
-    assert BUNDLED.architecture.styles == len(BUNDLED.style_names)
-    assert set(SHOWS) <= set(BUNDLED.style_names)
-
-
-def test_a_style_packed_without_its_neighbours_renders_as_it_did_beside_them() -> None:
-    trained = trainer()
-    trained.run(2)
-    beside, picture = weights_of(trained), torch.rand(1, 3, 32, 32)
-    reference = style_image("paper-cut", 64)
-
-    alone, kept = only_styles(TINY, beside, ["paper-cut"])
-
-    assert alone.style_names == ("paper-cut",)
-    once = build(FAMILY, TINY.architecture.describe(), beside, 1, "paper-cut", reference)
-    again = build(FAMILY, alone.architecture.describe(), kept, 0, "paper-cut", reference)
-    assert torch.equal(once.render(picture), again.render(picture))
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the reference weights and photographs are not beside the project")
-def test_the_command_trains_and_fills_a_folder(tmp_path: Path) -> None:
-    asked = ["--photos", str(SHARED / "photos" / "kodak"), "--weights", str(SHARED / "weights")]
-
-    assert bundled.main([*asked, "--out", str(tmp_path / "atelier"), "--iterations", "1"]) == 0
-
-    assert (tmp_path / "atelier" / "weights.safetensors").stat().st_size < 1_200_000
-    assert (tmp_path / "atelier.checkpoint.safetensors").exists()
+    models = build(
+        trained.family,
+        trained.architecture,
+        trained.tensors,
+        [StyleSource(i, name, pixels) for i, (name, pixels) in enumerate(trained.references.items())],
+    )
+    assert [model.name for model in models] == ["risograph", "paper-cut"]
+    assert models[0].render(torch.rand(1, 3, 33, 47)).shape == (1, 3, 33, 47)
 
 
 def test_a_crop_without_any_contrast_leaves_every_weight_finite() -> None:
     """Normalising nothing divides by almost nothing: in a deep network the gradient overflows."""
-    flat = replace(TINY, synthetic_share=0.0, architecture=Architecture(8, 8, blocks=8, styles=2))
-    images = [style_image(name, flat.style_image_px) for name in flat.style_names]
-    trained = Trainer(flat, images, [Image.new("RGB", (120, 90), (90, 90, 90))], SqueezeFeatures())
+    grey = ContentSampler([Image.new("RGB", (120, 90), (90, 90, 90))], 80, 0.0, seed=20)
+    given = Material((style("risograph"), style("mosaic")), grey, features(), seed=20)
+    flat = trainer(given=task(replace(TINY, blocks=8), given))
 
-    trained.run(6)
+    flat.run(6)
 
-    assert all(bool(torch.isfinite(value).all()) for value in weights_of(trained).values())
+    network = flat.task.players[0].network
+    assert all(bool(torch.isfinite(value).all()) for value in weights_of(network).values())
+
+
+def test_an_iteration_that_cannot_be_learnt_from_is_told_and_changes_nothing() -> None:
+    broken = _Duel(bad_at=1)
+    learner = Trainer(broken, Schedule(3, warm_up=1))
+    learner.step()
+    before = weights_of(broken.players[0].network)
+
+    told = learner.step()
+
+    assert told.left_out
+    assert same(before, weights_of(broken.players[0].network))
+    assert not learner.step().left_out
+
+
+def test_players_take_turns_with_their_own_optimisers_and_resume_bit_for_bit(tmp_path: Path) -> None:
+    whole, stopped, resumed = (Trainer(_Duel(), Schedule(6, warm_up=1)) for _ in range(3))
+    told: list[Progress] = []
+    whole.run(6, told.append)
+    stopped.run(3)
+    stopped.save(tmp_path / "c.safetensors")
+
+    resumed.load(tmp_path / "c.safetensors")
+    resumed.run(6)
+
+    assert set(told[0].losses) == {"maker", "judge"}
+    for one, other in zip(whole.task.players, resumed.task.players, strict=True):
+        assert same(weights_of(one.network), weights_of(other.network))
+
+
+class _Duel:
+    """Two players of one number each: one wants to be the other's, the other wants to be far from it."""
+
+    def __init__(self, bad_at: int = -1) -> None:
+        self._bad_at = bad_at
+        self._players = tuple(Player(name, nn.Linear(1, 1, bias=False), 0.1) for name in ("maker", "judge"))
+        for player, start in zip(self._players, (0.0, 1.0), strict=True):
+            nn.init.constant_(player.network.weight, start)  # type: ignore[arg-type]
+
+    @property
+    def players(self) -> tuple[Player, ...]:
+        return self._players
+
+    def losses(self, player: str, iteration: int) -> Mapping[str, Tensor]:
+        maker, judge = (each.network.weight for each in self._players)
+        gap = (maker - judge).square().sum()  # type: ignore[operator]
+        wild = float("nan") if iteration == self._bad_at else 1.0
+        return {player: wild * (gap if player == "maker" else -gap.sqrt())}
+
+    def trained(self) -> Trained:
+        raise NotImplementedError
+
+
+def test_the_pace_warms_up_and_falls_to_a_hundredth() -> None:
+    schedule = Schedule(iterations=100, warm_up=10)
+
+    paces = [schedule.pace(i) for i in range(101)]
+
+    assert paces[0] == pytest.approx(0.1)
+    assert max(paces) == pytest.approx(paces[9], rel=0.02)
+    assert paces[50] == pytest.approx(0.5, rel=0.02)
+    assert paces[100] == 0.01
+
+
+def _package(given: ConditionalTask) -> Start:
+    trained = given.trained()
+    kept = tuple(KeptStyle(name, name, "a style", pixels) for name, pixels in trained.references.items())
+    return Start("old", Digest.of(b"old"), trained.family, trained.architecture, trained.tensors, kept)
+
+
+def test_adding_a_style_changes_not_one_bit_of_those_that_were_there() -> None:
+    old = _package(task())
+    adding = task(replace(TINY, add_styles=True), material(style("mosaic"), start=old))
+    trainer(6, adding).run(6)
+
+    trained = adding.trained()
+
+    assert list(trained.references) == ["risograph", "paper-cut", "mosaic"]
+    for name, value in old.tensors.items():
+        assert torch.equal(trained.tensors[name][:2] if is_own(name) else trained.tensors[name], value), name
+    assert not torch.equal(trained.tensors["stem_norm.scale"][2], trained.tensors["stem_norm.scale"][1])
+
+
+def test_an_added_style_resumes_bit_for_bit(tmp_path: Path) -> None:
+    old = _package(task())
+    whole, stopped, resumed = (
+        trainer(6, task(replace(TINY, add_styles=True), material(style("mosaic"), start=old))) for _ in range(3)
+    )
+    whole.run(4)
+    stopped.run(2)
+    stopped.save(tmp_path / "c.safetensors")
+    resumed.load(tmp_path / "c.safetensors")
+    resumed.run(4)
+
+    assert same(weights_of(whole.task.players[0].network), weights_of(resumed.task.players[0].network))
+
+
+def test_adding_needs_a_package_of_the_same_size_and_another_name() -> None:
+    old = _package(task())
+
+    with pytest.raises(TrainingError, match="without a package"):
+        task(replace(TINY, add_styles=True), material(style("mosaic")))
+    with pytest.raises(TrainingError, match="network of"):
+        task(replace(TINY, add_styles=True, blocks=2), material(style("mosaic"), start=old))
+    with pytest.raises(TrainingError, match="risograph in a package that has one"):
+        task(replace(TINY, add_styles=True), material(style("risograph"), start=old))
+
+
+def test_going_on_from_a_package_takes_what_has_the_same_name_and_shape() -> None:
+    old = _package(task())
+    wider = task(replace(TINY, blocks=2), material(style("mosaic"), start=old))
+
+    network = weights_of(wider.network)
+
+    assert torch.equal(network["stem.weight"], old.tensors["stem.weight"].float())
+    assert torch.equal(network["colour"][0], old.tensors["colour"][0].float())
+    assert "blocks.1.conv1.weight" in network
+
+
+def test_a_style_that_is_new_begins_as_the_mean_of_the_others() -> None:
+    two, three = task(), task(given=material(style("risograph"), style("mosaic"), style("impasto")))
+    tensors = {name: value + 0.5 * torch.rand_like(value) for name, value in weights_of(two.network).items()}
+
+    begin_from(three.network, tensors)
+
+    assert torch.equal(three.network.stem_norm.scale[:2], tensors["stem_norm.scale"])
+    assert torch.allclose(three.network.stem_norm.scale[2], tensors["stem_norm.scale"].mean(0))

@@ -1,4 +1,4 @@
-"""SqueezeNet 1.1's convolutional features, for the style and content losses.
+"""SqueezeNet 1.1's convolutional features: small, quick and good for style (Iandola et al., 2016, arXiv:1602.07360).
 
 Written out here (torchvision's layout and key names) because the losses need the values between its layers, and so that
 training needs no torchvision at all.
@@ -7,18 +7,17 @@ training needs no torchvision at all.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stylecore.errors import WeightsError
+from stylecore.features.network import FeatureNetwork, mirrored, with_weights
 
 _FIRES = {3: (64, 16, 64), 4: (128, 16, 64), 6: (128, 32, 128), 7: (256, 32, 128), 9: (256, 48, 192)}
 _FIRES |= {10: (384, 48, 192), 11: (384, 64, 256), 12: (512, 64, 256)}
 _POOLED_BEFORE = frozenset({3, 6, 9})
-_MEAN = (0.485, 0.456, 0.406)
-_SPREAD = (0.229, 0.224, 0.225)
 
 
 class Fire(nn.Module):
@@ -35,28 +34,25 @@ class Fire(nn.Module):
         return functional.relu(torch.cat([self.expand1x1(x), self.expand3x3(x)], dim=1))
 
 
-class SqueezeFeatures(nn.Module):
-    """Frozen features. Layer numbers are torchvision's: 1 is the first rectified convolution, 3 to 12 are fires."""
+class SqueezeFeatures(FeatureNetwork):
+    """Frozen features. Layer 1 is the first rectified convolution, 3 to 12 are fires."""
 
-    mean: Tensor
-    spread: Tensor
+    title = "SqueezeNet 1.1"
+    style_layers = (1, 4, 7, 9)
+    content_layers = MappingProxyType({4: 0.3, 7: 0.4})
+    stride_px = 16
 
     def __init__(self) -> None:
         super().__init__()
         layers: dict[str, nn.Module] = {"0": nn.Conv2d(3, 64, 3, stride=2)}
         layers |= {str(index): Fire(*channels) for index, channels in _FIRES.items()}
         self.features = nn.ModuleDict(layers)
-        mean, spread = torch.tensor(_MEAN), torch.tensor(_SPREAD)
-        self.register_buffer("mean", mean[None, :, None, None], persistent=False)
-        self.register_buffer("spread", spread[None, :, None, None], persistent=False)
-        self.eval().requires_grad_(False)
+        self.frozen()
 
     def forward(self, x: Tensor, wanted: Collection[int]) -> dict[int, Tensor]:
-        """The features of the wanted layers, for N x 3 x H x W of 0..1."""
         kept: dict[int, Tensor] = {}
         # The first convolution is unpadded and strided: mirroring the border first keeps faint grids out of results.
-        x = functional.pad((x - self.mean) / self.spread, [1] * 4, mode="reflect")
-        x = functional.relu(self.features["0"](x))
+        x = functional.relu(self.features["0"](mirrored(self.standardised(x), 1)))
         if 1 in wanted:
             kept[1] = x
         for index in sorted(_FIRES):
@@ -72,11 +68,4 @@ class SqueezeFeatures(nn.Module):
 
 def squeeze_features(tensors: Mapping[str, Tensor]) -> SqueezeFeatures:
     """The features with these weights; a key too many or too few is refused."""
-    network = SqueezeFeatures()
-    expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
-    found = {key: tuple(value.shape) for key, value in tensors.items()}
-    if found != expected:
-        odd = sorted({*found.items()} ^ {*expected.items()})[:3]
-        raise WeightsError(f"weights that are not SqueezeNet 1.1's features (differing at {odd})", "its 50 tensors")
-    network.load_state_dict({key: value.float() for key, value in tensors.items()})
-    return network
+    return with_weights(SqueezeFeatures, tensors)

@@ -1,0 +1,1 @@
+"""Painters of style images, one a module; ``registry`` knows them by name."""

@@ -1,0 +1,1 @@
+"""What each family offers the training loop, one family a module."""

@@ -31,6 +31,7 @@ from registry.tags import (
     REGISTERED_BY,
     STYLE_INDEX,
 )
+from registry.training_runs import TrainingRun, training_run
 from stylecore.data import Digest, StyleRef
 
 if TYPE_CHECKING:
@@ -117,6 +118,17 @@ class Catalogue:
         """The version that carries the label, if any."""
         label = _checked_alias(alias)
         return next((one.ref for one in self.versions(name) if label in one.aliases), None)
+
+    @contextmanager
+    def training(
+        self, package: str, recipe_digest: Digest, parameters: Mapping[str, str], actor: str
+    ) -> Iterator[TrainingRun]:
+        """A run for a training's curves and samples; what goes wrong inside it marks the run as failed."""
+        with (
+            self._asked_to("keep the training's curves") as client,
+            training_run(client, package, recipe_digest, parameters, actor, self._artifact_location) as run,
+        ):
+            yield run
 
     @cached_property
     def _client(self) -> MlflowClient:

@@ -6,7 +6,7 @@ pins the digest has pinned the style. Nothing in a package is ever executed or u
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -19,8 +19,10 @@ from stylecore.data import Digest, RestyleError
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from stylecore.styles.base import StyleModel
+    from stylecore.weights import WeightsFolder
 
 MANIFEST = "style.json"
 WEIGHTS = "weights.safetensors"
@@ -78,15 +80,32 @@ class StylePackage:
         return _checked_bytes(self.folder, name, self.files)
 
 
-def load_style(package: StylePackage, style_name: str) -> StyleModel:
-    """The network of one style, ready to render. torch is imported only here: listing styles must stay quick."""
+def load_style(package: StylePackage, style_name: str, weights: WeightsFolder | None = None) -> StyleModel:
+    """One style, ready to render."""
+    return load_styles(package, [style_name], weights)[0]
+
+
+def load_styles(
+    package: StylePackage, style_names: Sequence[str], weights: WeightsFolder | None = None
+) -> list[StyleModel]:
+    """Styles of one package on one copy of its network. torch is imported only here: listing styles must stay quick.
+
+    ``weights`` is where a family that needs third-party features at rendering time finds them.
+    """
+    from stylecore.styles.base import StyleSource
     from stylecore.styles.build import build
+
+    entries = [package.style(name) for name in style_names]
+    sources = [StyleSource(entry.index, entry.name, _reference_pixels(package, entry)) for entry in entries]
+    return build(package.family, package.architecture, weights_of(package), sources, weights)
+
+
+def weights_of(package: StylePackage) -> dict[str, Tensor]:
+    """The tensors of the package, checked against the digest that pins them. Those in eight bits become floats."""
+    from stylecore.quantisation import restored
     from stylecore.weights import load_safetensors
 
-    entry = package.style(style_name)
-    tensors = load_safetensors(package.folder / WEIGHTS, package.files[WEIGHTS])
-    reference = _reference_pixels(package, entry)
-    return build(package.family, package.architecture, tensors, entry.index, entry.name, reference)
+    return restored(load_safetensors(package.folder / WEIGHTS, package.files[WEIGHTS]))
 
 
 def _reference_pixels(package: StylePackage, entry: StyleEntry) -> NDArray[np.uint8]:

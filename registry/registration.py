@@ -11,6 +11,7 @@ from time import time
 from typing import TYPE_CHECKING
 
 from registry.errors import RegistryError
+from registry.experiments import experiment_named
 from registry.fetching import download_package
 from registry.manifest import StyleEntry
 from registry.package import StylePackage
@@ -100,7 +101,7 @@ def _refuse_foreign(model: RegisteredModel) -> None:
 
 
 def _run_with_files(client: MlflowClient, package: StylePackage, actor: str, artifact_location: str | None) -> str:
-    experiment_id = _experiment(client, artifact_location)
+    experiment_id = experiment_named(client, EXPERIMENT, artifact_location)
     for run in client.search_runs(
         [experiment_id],
         f"tags.`{PACKAGE_DIGEST}` = '{package.digest}' and attributes.status = 'FINISHED'",
@@ -109,26 +110,6 @@ def _run_with_files(client: MlflowClient, package: StylePackage, actor: str, art
     ):
         return str(run.info.run_id)
     return _new_run(client, package, actor, experiment_id)
-
-
-def _experiment(client: MlflowClient, artifact_location: str | None) -> str:
-    from mlflow.exceptions import MlflowException
-
-    found = client.get_experiment_by_name(EXPERIMENT)
-    if found is None:
-        try:
-            return client.create_experiment(EXPERIMENT, artifact_location=artifact_location)
-        except MlflowException as problem:
-            if problem.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-            found = client.get_experiment_by_name(EXPERIMENT)
-    if found is None or found.lifecycle_stage != "active":
-        raise RegistryError(
-            f"the MLflow experiment {EXPERIMENT!r} has been deleted",
-            "an active experiment",
-            "Restore it with `mlflow experiments restore`, or delete it for good with `mlflow gc`.",
-        )
-    return found.experiment_id
 
 
 def _new_run(client: MlflowClient, package: StylePackage, actor: str, experiment_id: str) -> str:

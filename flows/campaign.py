@@ -7,18 +7,49 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from flows.stores.spec import StoreSpec
 from governance.policy_question import Purpose
 from governance.route import Bound, Routing
-from stylecore.data import Digest, OutputFormat, Recipe, canonical_json
+from stylecore.data import ColourKeeping, Digest, OutputFormat, Recipe, canonical_json
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Glob = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 Share = Annotated[float, Field(ge=0, le=1)]
 AssetClass = Annotated[str, StringConstraints(min_length=1, max_length=60)]
+Weight = Annotated[float, Field(gt=0, lt=1)]
+
+
+def _as_colour(value: object) -> object:
+    """YAML reads 001122 as a number, and what follows a # as a comment: so it has to be text."""
+    if not isinstance(value, str):
+        raise ValueError('a colour in quotes is expected, like "1d3557"')
+    return value.removeprefix("#").lower()
+
+
+def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Sorted, since their order says nothing: the same wish is the same recipe."""
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"each one once is expected, and {value} is there twice")
+    return tuple(sorted(values))
+
+
+Colour = Annotated[
+    str, StringConstraints(pattern=r"^[0-9a-f]{6}$"), BeforeValidator(_as_colour, json_schema_input_type=str)
+]
+Kinds = Annotated[tuple[Slug, ...], Field(max_length=32), AfterValidator(_each_once)]
 
 
 class Part(BaseModel):
@@ -44,15 +75,43 @@ class Source(Part):
 class Style(Part):
     name: Slug
     version: int | None = Field(None, ge=1, description="default: the version that is approved now")
+    blend: dict[Slug, Weight] = Field(
+        {}, max_length=8, description="other styles of its package -> their weights; the rest is the style's own"
+    )
+    regions: dict[Slug, Slug] = Field(
+        {}, max_length=16, description="kind of zone -> the style of the package that zones of this kind get instead"
+    )
+
+    @model_validator(mode="after")
+    def _mixes_others(self) -> Style:
+        if not sum(self.blend.values()) < 1:
+            raise ValueError(f"blend: weights that sum to less than 1 are expected; the rest is {self.name}'s own")
+        if self.name in self.blend:
+            raise ValueError(f"blend: other styles are expected; {self.name} has the rest of the weight anyway")
+        if self.name in self.regions.values():
+            raise ValueError(f"regions: other styles are expected; {self.name} is that of the whole picture anyway")
+        return self
 
 
 class RecipePart(Part):
-    strength: Share = 1.0
+    strength: Share = Field(1.0, description="0 is the original bit for bit, 1 the full style")
     max_edge_px: int = Field(1600, ge=64, le=20_000, description="the longer edge of the result at most")
+    protect: Kinds = Field((), description="kinds of zones in which nothing may change, such as logo or face")
+    detect: Annotated[tuple[Literal["face", "text"], ...], AfterValidator(_each_once)] = Field(
+        (), description="kinds of zones to look for in the pixels, besides those beside the asset"
+    )
+    feather: float = Field(0.01, ge=0, le=0.25, description="the soft rim of zones, as a fraction of the longer edge")
+    keep_colour: ColourKeeping = Field("none", description="what the result keeps of the original's colours")
+    palette: Annotated[tuple[Colour, ...], Field(max_length=64), AfterValidator(_each_once)] = Field(
+        (), description="colours near which the result stays, each as six hex digits in quotes"
+    )
+    palette_delta_e: float = Field(12.0, ge=0.5, le=100, description="how near: at most this ΔE2000 from one of them")
+    stroke: float = Field(1.0, ge=0.25, le=8, description="the size of strokes, as a factor of the style's own")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="of all chance; the same seed gives the same bytes")
 
 
 class QualityBound(Part):
-    metric: Literal["ssim_full", "ssim_quarter", "ssim_eighth", "psnr_db", "lpips", "style_gap_closed"]
+    metric: Literal["ssim_full", "ssim_quarter", "ssim_eighth", "psnr_db", "lpips", "lpips_lite", "style_gap_closed"]
     at_least: float | None = Field(None, allow_inf_nan=False)
     at_most: float | None = Field(None, allow_inf_nan=False)
     otherwise: Literal["review", "reject"] = "review"
@@ -132,18 +191,35 @@ class Campaign(Part):
     schedule: Schedule | None = None
     engine: EnginePart = EnginePart()
 
+    @model_validator(mode="after")
+    def _uses_zones_once(self) -> Campaign:
+        used = {*self.recipe.protect, *self.style.regions}
+        idle = [kind for kind in self.recipe.detect if kind not in used]
+        if idle:
+            raise ValueError(
+                f"recipe.detect: nothing is done with {idle[0]}; name it under recipe.protect or style.regions as well"
+            )
+        both = sorted({*self.recipe.protect} & {*self.style.regions})
+        if both:
+            raise ValueError(f"recipe.protect: {both[0]} is to stay as it is, but style.regions gives it a style")
+        return self
+
     @property
     def digest(self) -> Digest:
         return Digest.of(canonical_json(self.model_dump(mode="json")))
 
     @property
     def full_recipe(self) -> Recipe:
-        """The recipe as the core knows it: with the output, since that decides bytes as well."""
+        """The recipe as the core knows it: with the output, since that decides bytes as well.
+
+        Where regions overlap, the kind that is later in the alphabet lies on top.
+        """
         return Recipe(
-            strength=self.recipe.strength,
-            max_edge_px=self.recipe.max_edge_px,
             output_format=self.publish.format,
             quality=self.publish.quality,
+            blend=tuple(sorted(self.style.blend.items())),
+            regions=tuple(sorted(self.style.regions.items())),
+            **self.recipe.model_dump(),
         )
 
     @property

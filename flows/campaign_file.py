@@ -144,5 +144,7 @@ def _message(entry: Mapping[str, Any]) -> str:
         case "union_tag_not_found":
             return "missing kind; allowed: 'folder', 's3'"
     message = str(entry["msg"]).removeprefix("Value error, ")
+    if isinstance(entry["input"], Mapping):  # a whole part is wrong in itself; the message names the field
+        return message
     shown = repr(entry["input"])
     return f"got {shown if len(shown) <= 80 else shown[:77] + '...'}; {message[0].lower()}{message[1:]}"

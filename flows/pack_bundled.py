@@ -1,79 +1,63 @@
-"""Pack the trained content of the bundled styles: measured, bounded, described and pinned.
+"""Train the bundled styles by their recipe and pack them: measured, bounded, described and pinned.
 
-python -m stylecore.training.bundled --photos DIR --weights DIR --out registry/bundled/atelier
-python -m flows.pack_bundled registry/bundled/atelier
+python -m flows.pack_bundled --photos DIR --weights DIR --start DRAFT --out registry/bundled/atelier
+
+(``recipes/atelier.yaml`` says where its draft comes from.) Stopped, it goes on from its last checkpoint when it is
+started again; once trained, it only packs.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+import sys
 from pathlib import Path
-from statistics import median
 
 from skimage import data
 
-from registry.manifest import StyleEntry
-from registry.package import StylePackage, load_style
-from registry.packing import write_package
-from stylecore.data import Recipe
+from flows.packing import packed, start_of
+from registry.package import StylePackage
 from stylecore.image import Picture
-from stylecore.score import Judge, score
-from stylecore.styles.conditional import FAMILY, Architecture
-from stylecore.stylize import stylize
-from stylecore.weights import load_safetensors
+from stylecore.training import recipes
+from stylecore.training.early_stopping import Check
+from stylecore.training.loop import Progress
+from stylecore.training.recipe_file import read_recipe
+from stylecore.training.run import Sampled, Workplace, train
+from stylecore.weights import WeightsFolder
 
-_MEASURED = ("ssim_full", "ssim_quarter", "ssim_eighth", "style_gap_closed")
-_STYLES = (
-    ("stained-glass", "Stained glass", "Leaded panes in jewel colours: strong outlines, light from behind."),
-    ("risograph", "Risograph", "Coral and blue inks screened in dots on warm paper, with soft misregistration."),
-    ("ink-hatching", "Ink hatching", "Blue-black strokes on cream paper that follow light and form."),
-)
-_BOUNDS = {
-    "stained-glass": {"ssim_eighth": 0.45, "style_gap_closed": 0.5},
-    "risograph": {"ssim_eighth": 0.5, "style_gap_closed": 0.6},
-    "ink-hatching": {"ssim_eighth": 0.45, "style_gap_closed": 0.6},
-}
-"""A little below the worst of ten photographs of people, places and things: what falls below is worth a look."""
+RECIPE = Path(recipes.__file__).with_name("atelier.yaml")
 
 
-def pack(folder: Path) -> StylePackage:
-    """Packs twice: what is measured needs a package to load, and the measurements become part of it."""
-    entries = [
-        StyleEntry(name, index, title, told, f"references/{name}.jpg", f"previews/{name}.jpg", _BOUNDS[name])
-        for index, (name, title, told) in enumerate(_STYLES)
-    ]
-    package = _written(folder, entries)
-    return _written(folder, [replace(entry, measured=_measured(package, entry.name)) for entry in entries])
-
-
-def _written(folder: Path, entries: list[StyleEntry]) -> StylePackage:
-    tensors = load_safetensors(folder / "weights.safetensors", None)
-    return write_package(
-        folder,
-        package="atelier",
-        family=FAMILY,
-        architecture=Architecture(styles=len(tensors["colour"])).describe(),
-        styles=entries,
-        controls=["strength"],
-        licence="Apache-2.0",
-    )
-
-
-def _measured(package: StylePackage, style: str) -> dict[str, float]:
-    """Medians over photographs that ship with scikit-image and were not trained on."""
-    model, judge = load_style(package, style), Judge()
-    own = (data.astronaut, data.chelsea, data.coffee, data.rocket)
-    photos = [Picture(photo()) for photo in own]  # type: ignore[no-untyped-call]  # scikit-image has no types
-    scores = [score(photo, stylize(model, [photo], Recipe())[0], model, judge) for photo in photos]
-    return {name: round(median(each.value(name) or 0.0 for each in scores), 4) for name in _MEASURED}
+def more_pictures() -> list[Picture]:
+    """People and things to measure on, besides what the package itself shows: they ship with scikit-image too."""
+    named = ("astronaut", "stereo_motorcycle", "retina")
+    astronaut, (motorcycle, *_), retina = (getattr(data, name)() for name in named)
+    parts = (astronaut, astronaut[:256, 90:346], motorcycle[:, :370], motorcycle[:, -370:], retina[::3, ::3])
+    return [Picture(part.copy()) for part in parts]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m flows.pack_bundled", description="Pack the bundled styles.")
-    parser.add_argument("folder", type=Path, help="the package folder that training filled")
-    package = pack(parser.parse_args().folder)
+    parser = argparse.ArgumentParser(prog="python -m flows.pack_bundled", description="Train and pack the styles.")
+    parser.add_argument("--recipe", type=Path, default=RECIPE)
+    parser.add_argument("--photos", type=Path, help="where the pictures of the recipe's listing lie, if not beside it")
+    parser.add_argument("--weights", type=Path, required=True, help="where the loss network's weights lie")
+    parser.add_argument("--out", type=Path, required=True, help="the package folder; checkpoints lie beside it")
+    parser.add_argument("--start", type=Path, help="where the package of start_from lies")
+    asked = parser.parse_args()
+    place = Workplace(asked.recipe.parent, asked.out, WeightsFolder(asked.weights), asked.photos)
+    recipe = read_recipe(asked.recipe)
+    start = None
+    if recipe.start_from is not None:
+        start = start_of(StylePackage.read(asked.start or asked.recipe.parent / recipe.start_from))
+    outcome = train(recipe, place, _tell, start, also_judged_by=more_pictures())
+    package = packed(outcome.content)
     print(f"{package.name} {package.digest}: {package.total_bytes:,} bytes, {len(package.styles)} styles")
+
+
+def _tell(told: Progress | Check | Sampled) -> None:
+    if isinstance(told, Check):
+        sys.stderr.write(f"{told.iteration} {told.verdict}: content {told.content:.3f}, style {told.style:.3f}\n")
+    elif isinstance(told, Progress) and told.iteration % 20 == 0:
+        sys.stderr.write(f"{told.iteration} {told.total:.3f}\n")
 
 
 if __name__ == "__main__":

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from itertools import islice
 
 from flows.campaign import Campaign, Selection
+from flows.mask_pictures import MAX_MASK_BYTES, masks_named, with_digests
 from flows.stores.base import Store
 from flows.stores.errors import StoreError, StoreFactsError, StoreUnreachable
 from governance import sources
 from governance.db import Database
 from governance.errors import UsageError
 from governance.items import ItemState, NewItem
-from governance.policy import Permit, Policy, Question, StyleTerms
-from stylecore.data import AssetFacts, AssetRef, Digest, Reason
+from governance.policy import Permit, Policy, Question, StyleTerms, together
+from stylecore.data import AssetFacts, AssetRef, Digest, Reason, Recipe
 
 PAGE_SIZE = 500
 _READERS = 8
@@ -54,18 +55,22 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """What planning needs; it writes nothing but its memory of digests."""
+    """What planning needs; it writes nothing but its memory of digests.
+
+    ``terms`` are those of the style first, then those of every further style that the recipe uses.
+    """
 
     records: Database
     source: Store
     policy: Policy
-    terms: StyleTerms
+    terms: tuple[StyleTerms, ...]
     campaign: Campaign
     destination: str
     today: Callable[[], date]
 
     def pages(self) -> Iterator[Page]:
         """The whole source, as items that may be done and items that may not, with every reason."""
+        recipe = self.campaign.full_recipe
         with ThreadPoolExecutor(_READERS, thread_name_prefix="plan") as readers:
             for refs in _paged(self._selected(), PAGE_SIZE):
                 digests, unreadable = self._digests(refs, readers)
@@ -76,7 +81,7 @@ class Planner:
                     for ref, (known, problem) in zip(readable, facts, strict=True)
                 )
                 wanted = [each for each in found if _matches(each, self.campaign.source.select)]
-                made = list(self._judged(wanted))
+                made = list(self._judged(self._with_masks(wanted, recipe.kinds, readers), recipe))
                 unreadable += [each for each in made if isinstance(each, Unreadable)]
                 yield Page(tuple(each for each in made if isinstance(each, NewItem)), tuple(unreadable))
 
@@ -113,17 +118,40 @@ class Planner:
         except StoreFactsError as problem:
             return AssetFacts(), Reason("asset_facts_malformed", str(problem))
 
-    def _judged(self, candidates: Sequence[Candidate]) -> Iterator[NewItem | Unreadable]:
+    def _with_masks(
+        self, candidates: list[Candidate], kinds: frozenset[str], readers: ThreadPoolExecutor
+    ) -> list[Candidate]:
+        """The candidates with the digests of the masks that the recipe uses; a mask that is not there is a problem."""
+        named = masks_named(zone for each in candidates for zone in each.facts.zones if zone.kind in kinds)
+        if not named:
+            return candidates
+        keys = sorted(named)
+        refs = [ref for ref in readers.map(self._mask, keys) if ref is not None]
+        digests = {ref.key: digest for ref, digest in self._digests(refs, readers)[0].items()}
+        return [_with_digests(each, kinds, digests) for each in candidates]
+
+    def _mask(self, key: str) -> AssetRef | None:
+        try:
+            ref = self.source.find(key)
+        except StoreUnreachable:
+            raise
+        except StoreError:
+            return None
+        return ref if ref.size_bytes <= MAX_MASK_BYTES else None
+
+    def _judged(self, candidates: Sequence[Candidate], recipe: Recipe) -> Iterator[NewItem | Unreadable]:
         """The candidates with the policy's answers. A name that no record can hold fails alone."""
         purpose, today = self.campaign.full_purpose, self.today()
-        answers = self.policy.check_many(Question(each.facts, self.terms, purpose, today) for each in candidates)
-        for each, answer in zip(candidates, answers, strict=True):
+        asked = (Question(each.facts, terms, purpose, today) for each in candidates for terms in self.terms)
+        answers = iter(self.policy.check_many(asked))
+        for each in candidates:
+            answer = together([next(answers) for _ in self.terms])
             try:
-                yield self._item(each, () if isinstance(answer, Permit) else answer.reasons)
+                yield self._item(each, recipe, () if isinstance(answer, Permit) else answer.reasons)
             except UsageError as problem:
                 yield Unreadable(each.ref, Reason("unstorable_name", str(problem)))
 
-    def _item(self, candidate: Candidate, reasons: tuple[Reason, ...]) -> NewItem:
+    def _item(self, candidate: Candidate, recipe: Recipe, reasons: tuple[Reason, ...]) -> NewItem:
         if candidate.facts_problem is not None:
             reasons = (candidate.facts_problem, *reasons)
         campaign = self.campaign
@@ -131,8 +159,8 @@ class Planner:
             ref=candidate.ref,
             asset_digest=candidate.digest,
             asset_class=candidate.facts.asset_class,
-            style=self.terms.style,
-            recipe=campaign.full_recipe,
+            style=self.terms[0].style,
+            recipe=recipe.on(candidate.facts.zones) if candidate.facts.zones else recipe,
             channel=campaign.purpose.channel,
             territory=campaign.purpose.territory,
             destination=self.destination,
@@ -147,6 +175,16 @@ def _paged(refs: Iterable[AssetRef], size: int) -> Iterator[list[AssetRef]]:
     rest = iter(refs)
     while page := list(islice(rest, size)):
         yield page
+
+
+def _with_digests(candidate: Candidate, kinds: frozenset[str], digests: dict[str, Digest]) -> Candidate:
+    zones = tuple(zone for zone in candidate.facts.zones if zone.kind in kinds)
+    missing = sorted(masks_named(zones) - digests.keys())
+    if not missing:
+        return replace(candidate, facts=replace(candidate.facts, zones=with_digests(zones, digests)))
+    told = f"the mask {missing[0]!a} is missing, cannot be read, or has over {MAX_MASK_BYTES:,} bytes"
+    problem = candidate.facts_problem or Reason("asset_facts_malformed", told)
+    return replace(candidate, facts_problem=problem)
 
 
 def _matches(candidate: Candidate, select: Selection) -> bool:

@@ -10,7 +10,7 @@ from flows.planner import Page, Planner
 from flows.wiring import ApprovedStyle, Services, planner
 from governance import items
 from governance.items import ItemState, NewItem
-from stylecore.data import Digest, Reason
+from stylecore.data import Digest, Reason, Zone
 
 _KNOWN = {
     ItemState.PUBLISHED: "published already",
@@ -23,12 +23,16 @@ _KNOWN = {
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """What would become of one asset. ``item_id`` is None for what cannot even be read."""
+    """What would become of one asset. ``item_id`` is None for what cannot even be read.
+
+    ``zones``: those of the asset that the recipe uses.
+    """
 
     key: str
     outcome: str
     reasons: tuple[Reason, ...]
     item_id: Digest | None
+    zones: tuple[Zone, ...] = ()
 
 
 def preview(services: Services, campaign: Campaign, style: ApprovedStyle) -> Iterator[Foreseen]:
@@ -44,7 +48,7 @@ def _of_page(services: Services, page: Page) -> Iterator[Foreseen]:
         found = known.get(each.item_id)
         told = _outcome(each, None if found is None else found.state)
         reasons = each.reasons if found is None or each.reasons else found.reasons
-        yield Foreseen(each.ref.key, told, reasons, each.item_id)
+        yield Foreseen(each.ref.key, told, reasons, each.item_id, each.recipe.zones)
     for unread in page.unreadable:
         yield Foreseen(unread.ref.key, "cannot be read", (unread.reason,), None)
 

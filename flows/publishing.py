@@ -11,19 +11,20 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import PurePosixPath
 
+from flows.mask_pictures import MaskProblem, refuse_other_zones
 from flows.staging import Staging
 from flows.stores.base import Store
 from governance import items, outcomes
 from governance.db import Database
 from governance.items import Item
 from governance.outcomes import Published, Refused, Signed
-from governance.policy import Action, Permit, Policy, Purpose, Refusal, StyleTerms
+from governance.policy import Action, Permit, Policy, Purpose, Question, Refusal, StyleTerms, together
 from governance.provenance.carriers.formats import media_type_of
 from governance.provenance.content_credentials import Parent, sign
 from governance.provenance.identity import SigningIdentity
 from governance.provenance.statement import Statement
 from governance.provenance.xmp import embed_xmp
-from stylecore.data import Digest, StyleRef
+from stylecore.data import Digest, Recipe, StyleRef
 
 _SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/tiff": ".tif"}
 SIDECAR_SUFFIX = ".restyle.json"
@@ -49,17 +50,27 @@ class Publisher:
     source: Store
     shelf: Store
     policy: Policy
-    terms_of: Callable[[StyleRef], StyleTerms]
+    terms_for: Callable[[StyleRef, Recipe], tuple[StyleTerms, ...]]
     identity: SigningIdentity
     actor: str
     run_id: str | None
     today: Callable[[], date]
 
     def permit(self, item: Item, action: Action) -> Permit | Refusal:
-        """Ask the policy anew, with the facts and terms of this moment: licences end, and consents are withdrawn."""
+        """Ask the policy anew, with the facts and terms of this moment: licences end, and consents are withdrawn.
+
+        Every style that the recipe uses is asked for, and what was to be protected has to be where it was.
+        """
         facts = self.source.facts(item.ref)
-        purpose = Purpose(item.asked_by, item.channel, item.territory)
-        return self.policy.check(facts, self.terms_of(item.style), purpose, self.today(), action)
+        purpose, today = Purpose(item.asked_by, item.channel, item.territory), self.today()
+        terms = self.terms_for(item.style, item.recipe)
+        answer = together(self.policy.check_many(Question(facts, each, purpose, today, action) for each in terms))
+        try:
+            refuse_other_zones(self.source, item.recipe, facts)
+        except MaskProblem as problem:
+            reasons = answer.reasons if isinstance(answer, Refusal) else ()
+            return Refusal((*reasons, problem.reason), (), self.policy.digest)
+        return answer
 
     def publish(self, ready: Ready) -> Published | Refused:
         answer = self.permit(ready.item, "publish")

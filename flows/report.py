@@ -12,10 +12,12 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from PIL import Image
 
+from flows.controls_in_words import in_words, used_zones_in_words
 from flows.run_records import campaign_of
 from flows.stores.base import Store
 from flows.stores.errors import StoreError
 from flows.wiring import Services
+from flows.zone_outlines import outlined
 from governance import items
 from governance.items import Item, ItemState
 from governance.runs import Run
@@ -49,6 +51,7 @@ _SCORES = (
     ("ssim_eighth", "structure kept, at 1/8", "SSIM"),
     ("psnr_db", "signal to noise", "dB"),
     ("lpips", "perceptual distance", "LPIPS"),
+    ("lpips_lite", "perceptual distance, by a small student", "lpips-lite, not LPIPS"),
     ("style_gap_closed", "style reached", "0: a copy, 1: the reference"),
 )
 
@@ -66,6 +69,7 @@ class Card:
     key: str
     verdict: str
     reasons: tuple[Reason, ...]
+    zones: str
     scores: tuple[ScoreLine, ...]
     before: str | None
     after: str | None
@@ -129,6 +133,7 @@ def _report(services: Services, run: Run, folder: Path) -> Report:
     facts = (
         ("run", run.run_id),
         ("style", campaign.style.name),
+        *(("control", sentence) for sentence in in_words(campaign.style.name, campaign.full_recipe)),
         ("asked by", campaign.asked_by),
         ("for", f"{campaign.purpose.channel}, {campaign.purpose.territory}"),
         ("started", f"{run.started_at:%Y-%m-%d %H:%M} UTC"),
@@ -155,8 +160,9 @@ class _Sheet:
             key=item.ref.key,
             verdict=verdict,
             reasons=item.reasons,
+            zones=used_zones_in_words(item.recipe),
             scores=tuple(_score_lines(item.scores)),
-            before=self._drawn(before, f"{name}-before"),
+            before=self._drawn(before and outlined(before, item.recipe.zones), f"{name}-before"),
             after=self._drawn(after, f"{name}-after"),
             heat=self._drawn(heat, f"{name}-change"),
             is_transparent=before is not None and before.alpha is not None,

@@ -140,7 +140,7 @@ def _waiting(services: Services, campaign: Campaign, style: ApprovedStyle) -> It
         destination=campaign.publish.store.label,
     )
     wanted = (style.ref, campaign.full_recipe, campaign.purpose.channel, campaign.purpose.territory)
-    return (item for item in planned if (item.style, item.recipe, item.channel, item.territory) == wanted)
+    return (item for item in planned if (item.style, item.recipe.on(()), item.channel, item.territory) == wanted)
 
 
 @lru_cache(maxsize=2)

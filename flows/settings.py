@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from flows.errors import UsageError
+from flows.stores.spec import FolderSpec, StoreSpec
 
 RAY_ON_THIS_MACHINE = "local"
 _TOLD_TO_WORKERS = ("RESTYLE_", "PREFECT_", "AWS_", "OMP_", "DO_NOT_TRACK")
@@ -30,6 +31,9 @@ class Settings(BaseSettings):
     weights_folder: Path | None = Field(None, description="backbones for LPIPS; default: WORKSPACE/weights")
     signing_certificate: Path | None = Field(None, description="PEM chain; default: a development identity")
     signing_key: Path | None = Field(None, description="PEM private key that belongs to the certificate")
+    checkpoint_store: StoreSpec | None = Field(
+        None, description="where signed checkpoints of the ledger are kept; default: WORKSPACE/checkpoints"
+    )
     workers: int | None = Field(None, ge=1, le=256, description="pictures in work at once; default: one a core")
     actor: str = Field(default_factory=getpass.getuser, description="who is at the keys; default: the user")
 
@@ -52,6 +56,10 @@ class Settings(BaseSettings):
     @property
     def weights(self) -> Path:
         return self.weights_folder or self.workspace / "weights"
+
+    @property
+    def checkpoints(self) -> StoreSpec:
+        return self.checkpoint_store or FolderSpec(path=self.workspace / "checkpoints", name="checkpoints")
 
     @property
     def shards_in_flight(self) -> int:

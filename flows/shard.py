@@ -10,7 +10,7 @@ This module knows neither Prefect nor MLflow: what it works with arrives as valu
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from spdl.pipeline import PipelineBuilder
 
 from flows.attestation import attest
 from flows.ended import FAILED, Ended
+from flows.mask_pictures import UNUSABLE, MaskProblem, read_masks
 from flows.publishing import Publisher, Ready
 from flows.stores.errors import StoreChanged, StoreConflict, StoreFactsError, StoreNotFound, StoreTooLarge
 from governance import items, outcomes
@@ -26,12 +27,14 @@ from governance.outcomes import Decided, Published, Quarantined, Refused
 from governance.policy import Permit, Refusal
 from governance.provenance.statement import Statement
 from governance.route import Decision, Routing, route
+from stylecore.controls import Styling
 from stylecore.data import Asset, Reason, Recipe, Rendition, RestyleError, Scores
 from stylecore.engine import Engine
+from stylecore.errors import MaskError
 from stylecore.image import Picture, decode, encode, resized
 from stylecore.image_problems import DEFAULT_LIMITS, ImageProblem, Limits
+from stylecore.protect import Areas, areas_of
 from stylecore.score import Judge, score
-from stylecore.styles.base import StyleModel
 from stylecore.stylize import stylize
 
 _log = logging.getLogger(__name__)
@@ -43,7 +46,7 @@ class Tools:
 
     run_id: str
     publisher: Publisher
-    model: StyleModel
+    styling: Styling
     engine: Engine
     judge: Judge
     recipe: Recipe
@@ -56,12 +59,14 @@ class Tools:
 class Fetched:
     item: Item
     asset: Asset
+    masks: Mapping[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
     item: Item
     asset: Asset
+    masks: Mapping[str, bytes]
     permit: Permit
 
 
@@ -69,6 +74,7 @@ class Admitted:
 class Decoded:
     admitted: Admitted
     before: Picture
+    areas: Areas
 
     @property
     def item(self) -> Item:
@@ -151,28 +157,30 @@ class Heart:
             return self._refuse(item, "asset_changed", str(problem))
         if asset.digest != item.asset_digest:
             return self._refuse(item, "asset_changed", "the asset is not what was planned; the next plan sees it anew")
-        return Fetched(item, asset)
+        return Fetched(item, asset, read_masks(self._publisher.source, item.recipe))
 
     def admit(self, work: Fetched) -> Admitted | Ended:
         answer = self._publisher.permit(work.item, "restyle")
         if isinstance(answer, Refusal):
             self._moved(work.item, Refused(work.item.item_id, answer.reasons))
             return self._standing(work.item, answer.reasons)
-        return Admitted(work.item, work.asset, answer)
+        return Admitted(work.item, work.asset, work.masks, answer)
 
     def decode(self, work: Admitted) -> Decoded:
         edge = self._tools.recipe.max_edge_px
-        return Decoded(work, resized(decode(work.asset.content, self._tools.limits, edge), edge))
+        before = resized(decode(work.asset.content, self._tools.limits, edge), edge)
+        return Decoded(work, before, areas_of(before, work.item.recipe, work.masks))
 
     def stylize(self, works: list[Decoded]) -> list[Stylized]:
         tools = self._tools
-        pictures = stylize(tools.model, [work.before for work in works], tools.recipe, tools.engine)
+        before, areas = [work.before for work in works], [work.areas for work in works]
+        pictures = stylize(tools.styling, before, tools.recipe, tools.engine, areas)
         return [Stylized(work.admitted, work.before, after) for work, after in zip(works, pictures, strict=True)]
 
     def judge(self, work: Stylized) -> Judged:
         tools, item = self._tools, work.item
         tools.engine.claim_thread()
-        scores = score(work.before, work.after, tools.model, tools.judge)
+        scores = score(work.before, work.after, tools.styling.model, tools.judge)
         decision = route(item.item_id, item.asset_class, scores, tools.routing)
         rendition = encode(work.after, item.recipe.output_format, item.recipe.quality, like=work.before.format)
         return Judged(work.admitted, rendition, scores, decision)
@@ -238,6 +246,9 @@ class Heart:
         try:
             if isinstance(error, ImageProblem):
                 return self._quarantine(item, error.code, str(error))
+            if isinstance(error, MaskProblem | MaskError):
+                code = error.code if isinstance(error, MaskProblem) else UNUSABLE
+                return self._refuse(item, code, str(error))
             if isinstance(error, StoreTooLarge):
                 return self._quarantine(item, "too_large", str(error))
             if isinstance(error, StoreNotFound | StoreConflict | StoreFactsError):

@@ -26,8 +26,8 @@ from governance.policy import Policy, StyleTerms
 from governance.provenance.identity import SigningIdentity
 from registry.catalogue import Catalogue
 from registry.errors import IntegrityError
-from registry.package import StylePackage, load_style
-from stylecore.data import StyleRef
+from registry.package import StylePackage, load_styles
+from stylecore.data import Digest, Recipe, StyleRef
 
 if TYPE_CHECKING:
     from flows.shard import Tools
@@ -75,6 +75,10 @@ class Services:
             return SigningIdentity.load_or_create(self.settings.workspace / "identity")
         return SigningIdentity.from_files(chain, key)
 
+    @cached_property
+    def checkpoint_shelf(self) -> Store:
+        return self.shelf(self.settings.checkpoints)
+
     def store(self, spec: StoreSpec) -> Store:
         return open_store(spec)
 
@@ -88,11 +92,21 @@ class Services:
         """On what terms the style may be used at this moment; a revocation therefore counts at the next item."""
         found = approvals.find(self.records, style.name, style.version)
         if found is None:
-            nothing: frozenset[str] = frozenset()
-            return StyleTerms(style, False, "none", None, nothing, nothing, nothing)
+            return _no_terms(style)
         terms = found.for_policy()
         covers = found.style.package_digest == style.package_digest  # an approval covers the bytes it pins, no others
         return replace(terms, style=style, approved=terms.approved and covers)
+
+    def terms_for(self, style: StyleRef, recipe: Recipe) -> tuple[StyleTerms, ...]:
+        """The terms of the style, and of every further style of its package that the recipe uses."""
+        return (self.terms_of(style), *(self._terms_in(style.package_digest, name) for name in recipe.further_styles))
+
+    def _terms_in(self, package: Digest, name: str) -> StyleTerms:
+        """By name and package, since a recipe names styles that way; under whatever version number."""
+        found = [
+            each for each in approvals.all_current(self.records, name=name) if each.style.package_digest == package
+        ]
+        return found[-1].for_policy() if found else _no_terms(StyleRef(name, 0, package))
 
     def approved_style(self, name: str, version: int | None) -> ApprovedStyle:
         """The style version that is approved now, with its package checked against the digest that was approved."""
@@ -113,6 +127,11 @@ class Services:
         except IntegrityError as problem:
             approvals.record_mismatch(self.records, style, str(problem), self.settings.actor)
             raise
+
+
+def _no_terms(style: StyleRef) -> StyleTerms:
+    nothing: frozenset[str] = frozenset()
+    return StyleTerms(style, False, "none", None, nothing, nothing, nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +181,33 @@ def _unusable(settings: Settings, why: str) -> WorkspaceError:
     )
 
 
+def require_controls(services: Services, campaign: Campaign, style: ApprovedStyle) -> None:
+    """Every style that the recipe names is in the package and approved, and the family honours what is asked of it."""
+    recipe = campaign.full_recipe
+    for name in recipe.further_styles:
+        style.package.style(name)
+    for terms in services.terms_for(style.ref, recipe)[1:]:
+        if not terms.approved:
+            raise NotPermitted(
+                f"the style {terms.style.name} of the package {style.package.name} is not approved",
+                "approvals of this very package for all styles that a campaign blends or gives to regions",
+                f"`restyle styles approve {terms.style.name}` approves it",
+            )
+    if (recipe.blend, recipe.stroke, recipe.seed) != ((), 1.0, 0):  # else torch need not be imported to plan
+        from stylecore.controls import check_controls
+        from stylecore.styles.build import family
+
+        check_controls(recipe, family(style.package.family))
+
+
 def planner(services: Services, campaign: Campaign, style: ApprovedStyle) -> Planner:
     """What plans this campaign."""
+    require_controls(services, campaign, style)
     return Planner(
         records=services.records,
         source=services.store(campaign.source.store),
         policy=services.policy,
-        terms=services.terms_of(style.ref),
+        terms=services.terms_for(style.ref, campaign.full_recipe),
         campaign=campaign,
         destination=campaign.publish.store.label,
         today=date.today,
@@ -183,7 +222,7 @@ def publisher(services: Services, campaign: Campaign, actor: str, run_id: str | 
         source=services.store(campaign.source.store),
         shelf=services.shelf(campaign.publish.store),
         policy=services.policy,
-        terms_of=services.terms_of,
+        terms_for=services.terms_for,
         identity=services.identity,
         actor=actor,
         run_id=run_id,
@@ -194,19 +233,24 @@ def publisher(services: Services, campaign: Campaign, actor: str, run_id: str | 
 def tools(services: Services, campaign: Campaign, style: ApprovedStyle, run_id: str, actor: str) -> Tools:
     """What one run's shards work with. torch is imported from here on."""
     from flows.shard import Tools
+    from stylecore.controls import Styling
     from stylecore.engine import Engine
     from stylecore.score import Judge
+    from stylecore.weights import WeightsFolder
 
     engine = Engine.choose(campaign.engine.device)
     if campaign.engine.batch_size is not None:
         engine = replace(engine, batch_size=campaign.engine.batch_size)
+    recipe, weights = campaign.full_recipe, WeightsFolder(services.settings.weights)
+    model, *others = load_styles(style.package, [style.ref.name, *recipe.further_styles], weights)
+    further = dict(zip(recipe.further_styles, others, strict=True))
     return Tools(
         run_id=run_id,
         publisher=publisher(services, campaign, actor, run_id),
-        model=load_style(style.package, style.ref.name),
+        styling=Styling.of(model, recipe, further),
         engine=engine,
         judge=Judge(services.settings.weights),
-        recipe=campaign.full_recipe,
+        recipe=recipe,
         routing=campaign.rules,
         workers=services.settings.worker_count if engine.device == "cpu" else 1,
     )

@@ -13,18 +13,21 @@ from datetime import date
 
 from governance.errors import PolicyError
 from governance.plain_text import is_plain, made_plain
-from stylecore.data import AssetFacts
+from stylecore.data import AssetFacts, Zone, read_zones
 
 MAX_FIELDS = 200
 MAX_NAME_CHARS = 128
 MAX_VALUE_CHARS = 1024
+MAX_ZONES_CHARS = 16_000
 MAX_WORD_CHARS = 64
 
 _YES = frozenset({"yes", "true", "y", "1"})
 _NO = frozenset({"no", "false", "n", "0"})
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_FACT_FIELDS = frozenset({"class", "licence", "derivatives", "rights_until", "person", "consent", "consent_until"})
-_MAY_BE_UNKNOWN = _FACT_FIELDS - {"rights_until", "consent_until"}
+_FACT_FIELDS = frozenset(
+    {"class", "licence", "derivatives", "rights_until", "person", "consent", "consent_until", "zones"}
+)
+_MAY_BE_UNKNOWN = _FACT_FIELDS - {"rights_until", "consent_until", "zones"}
 """A day that is not known is not the same as no day, which means no end: so ``unknown`` is no day."""
 _OTHER_SPELLINGS = {"license": "licence"}
 
@@ -42,7 +45,8 @@ def facts_from_fields(fields: Mapping[str, str]) -> AssetFacts:
     """What a store's fields say of an asset.
 
     ``class``, ``licence``, ``derivatives`` (yes/no), ``rights-until`` (a day), ``person`` (yes/no), ``consent`` (its
-    reference) and ``consent-until`` (a day) are understood; every other field becomes a tag. Upper and lower case,
+    reference), ``consent-until`` (a day) and ``zones`` (a list in JSON of what is where in the picture) are understood;
+    every other field becomes a tag. Upper and lower case,
     ``-`` and ``_`` make no difference in a field's name, and tags keep the name in lower case with ``_``; what they say
     is kept, cut to its bound. Classes are lower case throughout, since rules compare them letter by letter.
     """
@@ -55,6 +59,7 @@ def facts_from_fields(fields: Mapping[str, str]) -> AssetFacts:
         shows_person=_yes_or_no(known, "person"),
         consent=known.get("consent"),
         consent_until=_day(known, "consent_until"),
+        zones=_zones(known.get("zones", "")),
         tags={name: value for name, value in known.items() if name not in _FACT_FIELDS},
     )
 
@@ -76,7 +81,7 @@ def _normalised(fields: Mapping[str, str]) -> dict[str, str]:
     known: dict[str, str] = {}
     for field, text in fields.items():
         name = _name(field)
-        value = _value(field, text) if name in _FACT_FIELDS else made_plain(text.strip(), MAX_VALUE_CHARS)
+        value = _value(name, text) if name in _FACT_FIELDS else made_plain(text.strip(), MAX_VALUE_CHARS)
         says_nothing = not value or (name in _MAY_BE_UNKNOWN and value.lower() == "unknown")
         if not says_nothing and known.setdefault(name, value) != value:
             raise LicenceFieldError(field, value, f"the same as its other spelling, which says {known[name][:80]!a}")
@@ -92,9 +97,18 @@ def _name(field: str) -> str:
 
 def _value(field: str, text: str) -> str:
     value = text.strip()
-    if len(value) > MAX_VALUE_CHARS or not is_plain(value):
-        raise LicenceFieldError(field, value, f"one line of at most {MAX_VALUE_CHARS} plain characters")
+    most = MAX_ZONES_CHARS if field == "zones" else MAX_VALUE_CHARS
+    if len(value) > most or not is_plain(value):
+        raise LicenceFieldError(field, value, f"one line of at most {most} plain characters")
     return value
+
+
+def _zones(value: str) -> tuple[Zone, ...]:
+    try:
+        return read_zones(value.encode()) if value else ()
+    except ValueError as problem:
+        example = '[{"kind": "logo", "box": [0.1, 0.1, 0.4, 0.2]}]'
+        raise LicenceFieldError("zones", value, f"zones such as {example} ({problem})") from problem
 
 
 def _class(value: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import audit, campaigns, demo, doctor, policy, review, styles, weights
+from flows.cli import audit, campaigns, demo, doctor, policy, review, styles, train, weights
 from flows.cli.context import use_home
 
 app = typer.Typer(
@@ -33,6 +33,9 @@ def restyle(
 app.command()(demo.demo)
 app.command()(campaigns.plan)
 app.command()(campaigns.run)
+app.command()(train.train)
+app.command()(train.sweep)
+app.command()(train.dataset)
 app.command()(campaigns.status)
 app.command()(campaigns.runs)
 app.command()(review.publish)

@@ -66,6 +66,7 @@ def plan(
 ) -> None:
     """Show exactly what a campaign would do and why, without doing it."""
     from flows.campaign_file import read_campaign
+    from flows.controls_in_words import in_words
     from flows.preview import preview
 
     asked = read_campaign(file)
@@ -76,12 +77,20 @@ def plan(
         say_json_list(_as_dict(each) for each in foreseen)
         return
     console.print(f"[bold]{plain(asked.campaign)}[/]: {plain(style.ref)} on {plain(asked.source.store.label)}")
+    for sentence in in_words(style.ref.name, asked.full_recipe):
+        console.print(f"  {plain(sentence)}")
     _show_plan(list(foreseen) if all_ else foreseen, None if all_ else 40)
 
 
 def _show_plan(foreseen: Any, limit: int | None) -> None:
+    from flows.controls_in_words import zones_in_words
+
     shown = list(islice(foreseen, limit))
-    table(("asset…", "would", "why…"), ((each.key, each.outcome, _why(each)) for each in shown))
+    if any(each.zones for each in shown):
+        rows = ((each.key, each.outcome, zones_in_words(each.zones), _why(each)) for each in shown)
+        table(("asset…", "would", "zones…", "why…"), rows)
+    else:
+        table(("asset…", "would", "why…"), ((each.key, each.outcome, _why(each)) for each in shown))
     outcomes = Counter(each.outcome for each in shown)
     for each in foreseen if limit is not None else ():
         outcomes[each.outcome] += 1
@@ -98,7 +107,8 @@ def _why(each: Foreseen) -> str:
 
 def _as_dict(each: Foreseen) -> dict[str, Any]:
     reasons = [{"code": reason.code, "text": reason.text} for reason in each.reasons]
-    return {"key": each.key, "outcome": each.outcome, "reasons": reasons, "item": each.item_id}
+    zones = [zone.as_dict() for zone in each.zones]
+    return {"key": each.key, "outcome": each.outcome, "reasons": reasons, "item": each.item_id, "zones": zones}
 
 
 def run(file: File, as_json: AsJson = False) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -12,7 +14,12 @@ from flows.cli.output import errors, plain
 from flows.errors import WorkspaceError
 from flows.settings import Settings
 
-_TITLES = {"plan": "reading and planning", "restyle": "restyling", "publish": "publishing what was approved"}
+_TITLES = {
+    "plan": "reading and planning",
+    "restyle": "restyling",
+    "train": "training",
+    "publish": "publishing what was approved",
+}
 
 
 class RunDisplay:
@@ -49,11 +56,19 @@ class RunDisplay:
         self._bars.update(stage, advance=told.more, total=total, note=plain(told.note))
 
 
-def run_with_progress(campaign: Campaign, quiet: bool = False) -> dict[str, Any]:
-    """Run the Prefect flow here and now. ``quiet`` is for programs: nothing but the answer."""
+@contextmanager
+def shown_progress(quiet: bool = False) -> Iterator[None]:
+    """What is told inside this block, as bars. ``quiet`` is for programs: nothing but the answer."""
     if quiet:
-        return _run(campaign)
+        yield
+        return
     with RunDisplay() as shown, progress.listening(shown.hear):
+        yield
+
+
+def run_with_progress(campaign: Campaign, quiet: bool = False) -> dict[str, Any]:
+    """Run the Prefect flow here and now."""
+    with shown_progress(quiet):
         return _run(campaign)
 
 

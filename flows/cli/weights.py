@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from flows.cli import context
 from flows.cli.output import console, plain, table
 
-weights = typer.Typer(help="Backbone weights that the LPIPS score needs.", no_args_is_help=True)
+weights = typer.Typer(help="Third-party weights: for LPIPS, training, optimisation, diffusion.", no_args_is_help=True)
 
 
 @weights.command(name="list")
@@ -36,3 +37,25 @@ def pull(
 
     for path in pull_weights(source, context.services().settings.weights, tuple(name or KNOWN_WEIGHTS)):
         console.print(f"[green]verified and placed[/] {plain(path)}")
+
+
+@weights.command()
+def adopt(
+    file: Annotated[Path | None, typer.Argument(help="Torchvision's vgg19-dcbb9e9d.pth, or its convolutions.")] = None,
+    pipeline: Annotated[
+        str | None, typer.Option(help="A diffusion pipeline: the name of a folder in the weights folder.")
+    ] = None,
+) -> None:
+    """Take in weights whose digest nobody published, on your own word: they are used exactly as they are now."""
+    from flows.errors import UsageError
+    from stylecore.adoption import adopt_pipeline, adopt_vgg19
+
+    folder = context.services().settings.weights
+    if file is not None and pipeline is None:
+        adopted = adopt_vgg19(file, folder)
+    elif pipeline is not None and file is None:
+        adopted = adopt_pipeline(pipeline, folder)
+    else:
+        raise UsageError("nothing to adopt, or two things", "a file, or --pipeline NAME")
+    vouched = "the published file" if adopted.published else "your word for it"
+    console.print(f"[green]adopted[/] {plain(adopted.path)}, sha256 {adopted.digest.short}, on {vouched}")

@@ -1,6 +1,7 @@
 """What a key may look like, and which keys are assets at all. Keys come from other people's machines: hostile."""
 
 from flows.stores.errors import StoreKeyRefused
+from stylecore.data import MASK_SUFFIX
 
 SIDECAR_NAME = "_restyle.csv"
 STATEMENT_SUFFIX = ".restyle.json"
@@ -33,9 +34,9 @@ def _problem_with(key: str, parts: tuple[str, ...]) -> str:
 
 
 def may_be_asset(name: str) -> bool:
-    """Whether a file or folder of this name is for us: not hidden, no sidecar of facts, no statement of our own.
+    """Whether a file or folder of this name is for us: not hidden, no sidecar of facts, no mask, no statement of ours.
 
     `.` and `..` can be parts of an S3 key. They are not hidden but hostile, so they are listed and then refused.
     """
     hidden = name.startswith(".") and name not in (".", "..")
-    return not (hidden or name == SIDECAR_NAME or name.endswith(STATEMENT_SUFFIX))
+    return not (hidden or name == SIDECAR_NAME or name.endswith((STATEMENT_SUFFIX, MASK_SUFFIX)))

@@ -87,7 +87,7 @@ class S3Store:
         wanted = self._object(ref.key, ref.version)
         metadata = {field_name(name): unwrapped(text) for name, text in self._head(wanted)["Metadata"].items()}
         told = {name: text for name, text in metadata.items() if not name.startswith(OWN_METADATA)}
-        return understood({**told, **self._tags(wanted)}, str(wanted))
+        return understood({**told, **self._tags(wanted)}, str(wanted), ref.key)
 
     def fetch(self, ref: AssetRef, max_bytes: int = MAX_ASSET_BYTES) -> Asset:
         if ref.size_bytes > max_bytes:

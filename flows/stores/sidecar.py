@@ -38,13 +38,14 @@ class _Sheet:
     columns: tuple[str, ...]
     rows: Mapping[str, _Row]
 
-    def facts(self, name: str) -> AssetFacts:
+    def facts(self, key: str) -> AssetFacts:
+        name = key.rpartition("/")[2]
         rows = [row for row in (self.rows.get(_EVERY_FILE), self.rows.get(normalize("NFC", name))) if row]
         fields: dict[str, str] = {}
         for row in rows:
             fields |= self._filled(row)
         lines = " and ".join(str(row.line) for row in rows)
-        return understood(fields, f"{self.where}, line {lines}")
+        return understood(fields, f"{self.where}, line {lines}", key)
 
     def _filled(self, row: _Row) -> dict[str, str]:
         if any(cell.strip() for cell in row.cells[len(self.columns) :]):
@@ -67,9 +68,9 @@ class Sidecars:
 
     def facts(self, key: str) -> AssetFacts:
         """Unknown altogether where there is no sidecar; policy reads unknown as no."""
-        *folder, name = checked_parts(key)
+        *folder, _ = checked_parts(key)
         sheet = self._sheet("/".join([*folder, SIDECAR_NAME]))
-        return sheet.facts(name) if sheet else AssetFacts()
+        return sheet.facts(key) if sheet else AssetFacts()
 
     def _sheet(self, key: str) -> _Sheet | None:
         try:

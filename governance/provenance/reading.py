@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, NoReturn, Self, cast, get_args
+from typing import Any, NoReturn, Self, cast
 from unicodedata import category
 
 from governance.provenance.errors import StatementError
-from stylecore.data import Digest, OutputFormat
+from stylecore.data import Digest
 
 MAX_TEXT_CHARS = 2_000
 MAX_ITEMS = 200
@@ -84,11 +84,6 @@ class Reader:
             return datetime.strptime(text, pattern)
         except ValueError:
             self._complain(key, text, f"a time written as {pattern}")
-
-    def output_format(self, key: str) -> OutputFormat:
-        if (text := self.text(key)) not in get_args(OutputFormat):
-            self._complain(key, text, f"one of {', '.join(get_args(OutputFormat))}")
-        return cast(OutputFormat, text)
 
     def inner(self, key: str) -> Reader:
         return self._object(key, self._value(key))

@@ -271,12 +271,10 @@ def _read_style(reader: Reader) -> StyleClaim:
 
 
 def _read_recipe(reader: Reader) -> Recipe:
-    return Recipe(
-        strength=reader.number("strength"),
-        max_edge_px=reader.whole("max_edge_px"),
-        output_format=reader.output_format("output_format"),
-        quality=reader.whole("quality"),
-    )
+    try:
+        return Recipe.read(reader.values)
+    except ValueError as problem:
+        raise StatementError(f"{reader.path}{problem}", "a recipe as this restyle knows it") from problem
 
 
 def _pipeline_as_dict(pipeline: PipelineClaim) -> dict[str, Any]:
@@ -310,7 +308,8 @@ def _read_permit(reader: Reader) -> PermitClaim:
 
 
 def _read_scores(reader: Reader) -> Scores:
-    values = {name: None if reader.is_null(name) else reader.number(name) for name in SCORE_NAMES}
+    told = [name for name in SCORE_NAMES if name in reader.values]  # one that should be there is missed by its bytes
+    values = {name: None if reader.is_null(name) else reader.number(name) for name in told}
     return Scores(**values, absent=reader.texts_by_name("absent"))
 
 

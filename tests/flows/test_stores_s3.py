@@ -168,6 +168,19 @@ def test_metadata_and_tags_are_facts_and_tags_win(store: Store, s3_admin: Any, s
     assert facts.tags == {"photographer": "Zoë Łuk", "season": "Spring"}
 
 
+def test_zones_in_the_metadata_name_masks_beside_the_object_which_are_no_assets(
+    store: Store, s3_admin: Any, s3_bucket: str, prefix: str
+) -> None:
+    told = {"zones": '[{"kind": "logo", "mask": "a.mask.png"}, {"kind": "face", "box": [0, 0, 0.5, 1]}]'}
+    s3_admin.put_object(Bucket=s3_bucket, Key=f"{prefix}shop/a.jpg", Body=b"x", Metadata=told)
+    s3_admin.put_object(Bucket=s3_bucket, Key=f"{prefix}shop/a.mask.png", Body=b"y")
+
+    (ref,) = store.list()
+
+    assert [(zone.kind, zone.mask) for zone in store.facts(ref).zones] == [("logo", "shop/a.mask.png"), ("face", None)]
+    assert store.read("shop/a.mask.png") == b"y"
+
+
 def test_facts_are_those_of_the_listed_version(
     s3_endpoint: str, s3_bucket_with_versions: str, s3_admin: Any, prefix: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from dataclasses import dataclass
@@ -25,9 +26,10 @@ from registry.manifest import StyleEntry
 from registry.packing import write_package
 
 STYLE = "dots"
-_ARCHITECTURE = {"stem_channels": 4, "trunk_channels": 4, "blocks": 1, "styles": 1}
+_COLUMNS = ("file", "class", "licence", "derivatives", "rights-until", "person", "consent", "zones")
 _RIGHTS = [{"what": "dots", "source": "drawn by a program", "licence": "CC0-1.0", "holder": "nobody"}]
 _ANY = frozenset({ANY})
+TERMS = Terms("house", "the brand", None, _ANY, frozenset({"web"}), _ANY)
 
 CAMPAIGN = """\
 campaign: world
@@ -69,12 +71,10 @@ class World:
         path.write_bytes(content)
         told = {"class": "product", "licence": "studio", "derivatives": "allowed", "person": "no", **fields}
         sidecar = path.parent / "_restyle.csv"
-        if not sidecar.exists():
-            sidecar.write_text("file,class,licence,derivatives,rights-until,person,consent\n", encoding="utf-8")
-        columns = ("class", "licence", "derivatives", "rights-until", "person", "consent")
-        row = ",".join([path.name, *(told.get(name, "") for name in columns)])
-        with sidecar.open("a", encoding="utf-8") as file:
-            file.write(row + "\n")
+        rows = [] if sidecar.exists() else [_COLUMNS]
+        rows.append((path.name, *(told.get(name, "") for name in _COLUMNS[1:])))
+        with sidecar.open("a", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(rows)
 
     def published(self) -> dict[str, bytes]:
         """Every published picture by its key."""
@@ -117,46 +117,57 @@ def twin(home: Path, of: Path) -> World:
     return World(home)
 
 
-def make_world(home: Path) -> World:
-    """A workspace in which the style is registered by one person and approved by another."""
+def make_world(home: Path, styles: tuple[str, ...] = (STYLE,)) -> World:
+    """A workspace in which the styles of one package are registered by one person and approved by another."""
     world = World(home)
     (home / "library").mkdir(parents=True)
     package = home / "package"
-    _write_style_package(package)
-    (ref,) = register_package(world.services, package, "owner")
-    terms = Terms("house", "the brand", None, _ANY, frozenset({"web"}), _ANY)
-    approve_style(world.services, ref.name, ref.version, terms, "approver")
+    _write_style_package(package, styles)
+    for ref in register_package(world.services, package, "owner"):
+        approve_style(world.services, ref.name, ref.version, TERMS, "approver")
     return world
 
 
-def _write_style_package(folder: Path) -> None:
+def _write_style_package(folder: Path, styles: tuple[str, ...]) -> None:
     folder.mkdir()
-    (folder / "weights.safetensors").write_bytes(_weights())
+    architecture = {"stem_channels": 4, "trunk_channels": 4, "blocks": 1, "styles": len(styles)}
+    (folder / "weights.safetensors").write_bytes(_weights(architecture))
     (folder / "CARD.md").write_text("# Dots\n\nA style for tests.\n", encoding="utf-8")
     (folder / "rights.json").write_text(json.dumps(_RIGHTS))
     for place in ("references", "previews"):
         (folder / place).mkdir()
-        (folder / place / f"{STYLE}.jpg").write_bytes(_reference())
-    entry = StyleEntry(STYLE, 0, "Dots", "dots in two colours", f"references/{STYLE}.jpg", f"previews/{STYLE}.jpg")
+        for name in styles:
+            (folder / place / f"{name}.jpg").write_bytes(_reference())
+    entries = [
+        StyleEntry(
+            name, index, name.title(), f"{name} in two colours", f"references/{name}.jpg", f"previews/{name}.jpg"
+        )
+        for index, name in enumerate(styles)
+    ]
     write_package(
         folder,
         package="tiny",
         family="conditional-instance-norm",
-        architecture=_ARCHITECTURE,
-        styles=[entry],
+        architecture=architecture,
+        styles=entries,
         controls=["strength"],
         licence="Apache-2.0",
     )
 
 
-def _weights() -> bytes:
+def _weights(architecture: dict[str, int]) -> bytes:
+    """Untrained; where there are several styles, they differ as trained ones do."""
     import torch
     from safetensors.torch import save
 
     from stylecore.styles.conditional import Architecture, ConditionalNetwork
 
     torch.manual_seed(11)
-    return save(ConditionalNetwork(Architecture(**_ARCHITECTURE)).state_dict())
+    network = ConditionalNetwork(Architecture(**architecture))
+    for name, parameter in network.named_parameters():
+        if architecture["styles"] > 1 and ("norm" in name or name == "colour"):
+            torch.nn.init.normal_(parameter, std=0.5)
+    return save(network.state_dict())
 
 
 def _reference() -> bytes:

@@ -4,11 +4,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
-.PHONY: demo test test-all check bench lock clean help
+.PHONY: demo test test-all check bench bench-quality lock clean help
 .DEFAULT_GOAL := help
 
 help:            ## what can be made
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(READY): pyproject.toml infra/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -35,10 +35,13 @@ check: $(READY)  ## style, types and the rules of the rooms
 bench: $(READY)  ## what planning and the ledger cost on this machine
 	$(BIN)/python -m tests.bench
 
+bench-quality: $(READY)  ## style reached and content kept, against our optimiser and others' networks
+	$(BIN)/python -m tests.bench.quality --quick --out .restyle-quality
+
 lock: $(READY)   ## write down the installed versions
 	@{ sed -n '/^#/p' infra/constraints.txt; \
 	   $(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu//'; } > infra/constraints.new
 	@mv infra/constraints.new infra/constraints.txt
 
 clean:           ## forget the virtual environment and the demo's workspace
-	rm -rf $(VENV) .restyle .restyle-demo
+	rm -rf $(VENV) .restyle .restyle-demo .restyle-quality

@@ -118,6 +118,26 @@ def test_whatever_was_attested_parses_back(name: str, score: float) -> None:
     assert Statement.parse(statement.content) == statement
 
 
+def test_a_statement_from_before_a_score_came_keeps_its_bytes() -> None:
+    before = statement_of(b"x", scores=Scores(psnr_db=18.0))
+    measured, missed = (
+        statement_of(b"x", scores=scores)
+        for scores in (Scores(psnr_db=18.0, lpips_lite=0.2), Scores(psnr_db=18.0, absent={"lpips_lite": "too small"}))
+    )
+
+    assert "lpips_lite" not in json.loads(before.content)["predicate"]["scores"]
+    assert [Statement.parse(each.content) for each in (before, measured, missed)] == [before, measured, missed]
+
+
+@pytest.mark.parametrize("name", ["psnr_db", "lpips"])
+def test_a_statement_without_a_score_that_always_was_told_is_refused(name: str) -> None:
+    scores = STATEMENT.scores.as_dict()
+    del scores[name]
+
+    with pytest.raises(StatementError):
+        Statement.parse(changed(scores=scores))
+
+
 @given(position=st.integers(0, len(STATEMENT.content) - 1), flip=st.integers(1, 255))
 def test_a_flipped_byte_is_refused_or_changes_the_digest(position: int, flip: int) -> None:
     content = bytearray(STATEMENT.content)

@@ -17,7 +17,8 @@ from governance.errors import IntegrityError, PolicyError, UsageError
 from governance.events import EventKind, NewEvent, style_subject
 from governance.plain_text import made_plain, require_plain
 from governance.policy_question import StyleTerms
-from governance.tables import STYLE_APPROVALS, EventRow, StyleApprovalRow
+from governance.tables.rights import STYLE_APPROVALS, StyleApprovalRow
+from governance.tables.work import EventRow
 from stylecore.data import Digest, StyleRef, canonical_json
 
 ANY = "*"

@@ -20,7 +20,7 @@ from governance.events import LEDGER_SUBJECT, EventKind, NewEvent
 from governance.ledger import Broken, Verified
 from governance.merkle import GrowingTree, leaf_hash
 from governance.signed_notes import NoteSigner, NoteVerifier
-from governance.tables import instant_of, instant_text
+from governance.tables.base import instant_of, instant_text
 from stylecore.data import Digest
 
 ORIGIN = "restyle ledger"

@@ -18,7 +18,7 @@ from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, ins
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError
 
 from governance.errors import GovernanceError, WorkspaceError
-from governance.tables import SCHEMA_REVISION, Row
+from governance.tables.base import SCHEMA_REVISION, Row
 
 LOCK_TIMEOUT_S = 60
 """How long a SQLite writer waits for its turn. A turn lasts milliseconds; a minute means that somebody hangs."""

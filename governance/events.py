@@ -38,8 +38,31 @@ class EventKind(StrEnum):
     STYLE_APPROVED = "style:approved"
     STYLE_RETIRED = "style:retired"
     STYLE_REVOKED = "style:revoked"
+    STYLE_EVALUATED = "style:evaluated"
+    STYLE_ROLLED_BACK = "style:rolled-back"
     STYLE_DIGEST_MISMATCH = "style:digest-mismatch"
+    STYLE_ALIAS_MOVED = "style:alias-moved"
+    """Somebody moved the label in MLflow by hand; what is approved did not change."""
+    LICENCE_RECORDED = "licence:recorded"
+    LICENCE_WITHDRAWN = "licence:withdrawn"
+    PERSON_ADDED = "person:added"
+    PERSON_LEFT = "person:left"
+    ROLE_GRANTED = "role:granted"
+    ROLE_WITHDRAWN = "role:withdrawn"
+    ACCESS_REFUSED = "access:refused"
+    BREAK_GLASS = "access:break-glass"
+    """A rule of four eyes was set aside in an emergency: by whom, why, and until when."""
     POLICY_CHANGED = "policy:changed"
+    RECALL_ORDERED = "recall:ordered"
+    RECALL_ENDED = "recall:ended"
+    OUTPUT_WITHDRAWN = "output:withdrawn"
+    OUTPUT_CHECKED = "output:checked"
+    """A look at a published file found another state than the look before: changed, missing, or well again."""
+    HOLD_PLACED = "hold:placed"
+    HOLD_RELEASED = "hold:released"
+    CERTIFICATE_USED = "certificate:first-used"
+    CERTIFICATE_REVOKED = "certificate:revoked"
+    AUDIT_EXPORTED = "audit:exported"
     DATASET_RESTYLED = "dataset:restyled"
     LEDGER_CHECKPOINTED = "ledger:checkpointed"
 
@@ -69,6 +92,7 @@ class Event:
 
 
 LEDGER_SUBJECT = "ledger"
+POLICY_SUBJECT = "policy"
 
 
 def item_subject(item_id: Digest) -> str:
@@ -81,3 +105,23 @@ def run_subject(run_id: str) -> str:
 
 def style_subject(style: StyleRef) -> str:
     return f"style:{style.name}/{style.version}"
+
+
+def licence_subject(licence_id: str) -> str:
+    return f"licence:{licence_id}"
+
+
+def person_subject(name: str) -> str:
+    return f"person:{name}"
+
+
+def recall_subject(recall_id: str) -> str:
+    return f"recall:{recall_id}"
+
+
+def hold_subject(hold_id: str) -> str:
+    return f"hold:{hold_id}"
+
+
+def certificate_subject(fingerprint: str) -> str:
+    return f"certificate:{fingerprint}"

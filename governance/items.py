@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Select, func, or_, select, union_all
 from governance.db import Database
 from governance.errors import UsageError
 from governance.plain_text import made_plain, require_plain, require_storable
-from governance.tables import ITEMS, ItemRow
+from governance.tables.work import ITEMS, ItemRow
 from stylecore.data import (
     PIPELINE_VERSION,
     SCORE_NAMES,

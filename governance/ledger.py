@@ -19,7 +19,8 @@ from sqlalchemy import Connection, bindparam, select, update
 from governance.db import Database, insert_rows
 from governance.errors import IntegrityError
 from governance.events import Event, NewEvent
-from governance.tables import EVENTS, LEDGER_HEAD, EventRow, LedgerHeadRow, instant_of, instant_text
+from governance.tables.base import instant_of, instant_text
+from governance.tables.work import EVENTS, LEDGER_HEAD, EventRow, LedgerHeadRow
 from stylecore.data import Digest, canonical_json
 
 GENESIS = Digest("0" * 64)

@@ -18,7 +18,7 @@ from governance.events import EventKind
 from governance.items import ItemState, RenditionFacts, reasons_json, reasons_list, scores_json
 from governance.plain_text import require_storable
 from governance.route import Decision
-from governance.tables import ItemRow
+from governance.tables.work import ItemRow
 from governance.transitions import Move, move
 from stylecore.data import Digest, Reason, Scores
 

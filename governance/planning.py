@@ -14,7 +14,7 @@ from governance.db import Database, insert_rows
 from governance.errors import UsageError
 from governance.events import EventKind, NewEvent, item_subject
 from governance.items import ItemState, NewItem, columns_of, fixed_columns_of
-from governance.tables import ITEMS, RUNS, ItemRow, RunRow
+from governance.tables.work import ITEMS, RUNS, ItemRow, RunRow
 from governance.transitions import Move, move
 from stylecore.data import Digest
 

@@ -21,7 +21,7 @@ from governance.errors import ReviewError
 from governance.events import EventKind
 from governance.items import Item, ItemState
 from governance.plain_text import require_plain
-from governance.tables import ITEMS, REVIEWS, ItemRow, ReviewRow
+from governance.tables.work import ITEMS, REVIEWS, ItemRow, ReviewRow
 from governance.transitions import Move, move
 from stylecore.data import Digest
 

@@ -19,7 +19,7 @@ from governance.events import EventKind, NewEvent, run_subject
 from governance.items import ItemState
 from governance.plain_text import made_plain, require_plain
 from governance.planning import PlanPage
-from governance.tables import RUNS, ItemRow, RunRow
+from governance.tables.work import RUNS, ItemRow, RunRow
 from stylecore.data import Digest, canonical_json
 
 

@@ -15,7 +15,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from governance.db import Database
 from governance.plain_text import require_storable
-from governance.tables import SOURCES, Row, SourceRow
+from governance.tables.base import Row
+from governance.tables.work import SOURCES, SourceRow
 from stylecore.data import AssetRef, Digest, canonical_json
 
 

@@ -13,7 +13,7 @@ from governance import ledger
 from governance.errors import IntegrityError
 from governance.events import EventKind, NewEvent, item_subject
 from governance.items import ItemState
-from governance.tables import ITEMS, ItemRow
+from governance.tables.work import ITEMS, ItemRow
 from stylecore.data import Digest
 
 

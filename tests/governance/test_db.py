@@ -19,7 +19,7 @@ from governance import ledger
 from governance.db import Database
 from governance.errors import WorkspaceError
 from governance.events import EventKind, NewEvent
-from governance.tables import SCHEMA_REVISION, Base
+from governance.tables.base import SCHEMA_REVISION, Base
 
 EVENT = NewEvent(EventKind.POLICY_CHANGED, "ada", "policy:default", {})
 

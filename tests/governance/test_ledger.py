@@ -17,7 +17,7 @@ from governance import ledger
 from governance.db import Database
 from governance.events import Event, EventKind, NewEvent
 from governance.ledger import Broken, Verified
-from governance.tables import instant_text
+from governance.tables.base import instant_text
 from stylecore.data import canonical_json
 
 T0 = datetime(2025, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)

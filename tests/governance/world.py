@@ -14,7 +14,7 @@ from governance.items import ItemState, NewItem, RenditionFacts
 from governance.outcomes import Decided
 from governance.route import Decision, Verdict
 from governance.runs import Run
-from governance.tables import EventRow
+from governance.tables.work import EventRow
 from stylecore.data import AssetRef, Digest, Reason, Recipe, Scores, StyleRef
 
 STYLE = StyleRef("risograph", 1, Digest.of(b"package"))

@@ -1,89 +1,14 @@
-"""The tables, declared once. Rows never leave this package; functions hand out frozen values instead.
-
-Instants are kept as text of one width (``2025-01-31T09:00:00.000000Z``) on every database: what the ledger digests
-is then exactly what is stored, and text order is time order. JSON is kept as canonical text for the same reason.
-"""
+"""What is worked on, and the ledger that tells of it: events, runs, items, reviews, sources."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, date, datetime
-from typing import Annotated, cast
+from datetime import datetime
 
-from sqlalchemy import (
-    BigInteger,
-    Dialect,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    TypeDecorator,
-    UniqueConstraint,
-    text,
-)
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
 
+from governance.tables.base import Base, Counter, Ordinal, table_of
 from stylecore.data import Digest
-
-SCHEMA_REVISION = "0001"
-"""The migration this code expects; a test holds it equal to the newest one in ``migrations/versions``."""
-
-
-def instant_text(instant: datetime) -> str:
-    if instant.tzinfo is None:
-        raise ValueError(f"an instant without a time zone: {instant!r}")
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def instant_of(stored: str) -> datetime:
-    return datetime.fromisoformat(stored)
-
-
-class Instant(TypeDecorator[datetime]):
-    """A moment in UTC, to the microsecond."""
-
-    impl = String(27)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
-        return None if value is None else instant_text(value)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else instant_of(value)
-
-
-class DigestText(TypeDecorator[Digest]):
-    """A sha256; what comes out of the database is checked to be one."""
-
-    impl = String(64)
-    cache_ok = True
-
-    def process_bind_param(self, value: Digest | None, dialect: Dialect) -> str | None:
-        return None if value is None else str(value)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Digest | None:
-        return None if value is None else Digest(value)
-
-
-Counter = Annotated[int, mapped_column(BigInteger().with_variant(Integer, "sqlite"))]
-Ordinal = Annotated[
-    int, mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
-]
-
-
-class Base(DeclarativeBase):
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {str: Text(), datetime: Instant(), Digest: DigestText()}  # noqa: RUF012
 
 
 class EventRow(Base):
@@ -202,26 +127,6 @@ class ItemRow(Base):
     )
 
 
-class StyleApprovalRow(Base):
-    """The allowlist: one row a style version, its history is in the ledger."""
-
-    __tablename__ = "style_approvals"
-    name: Mapped[str] = mapped_column(primary_key=True)
-    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    package_digest: Mapped[Digest] = mapped_column(index=True)
-    licence_id: Mapped[str]
-    licence_holder: Mapped[str]
-    valid_until: Mapped[date | None]
-    asset_classes: Mapped[str]
-    channels: Mapped[str]
-    territories: Mapped[str]
-    approved_by: Mapped[str]
-    approved_at: Mapped[datetime]
-    state: Mapped[str] = mapped_column(String(16))
-
-    __table_args__ = (Index(None, "name", "state", "approved_at"),)
-
-
 class ReviewRow(Base):
     """What one person said of one item. ``hold`` numbers the times it was held: an old yes is no yes to the new."""
 
@@ -234,8 +139,16 @@ class ReviewRow(Base):
     reason_code: Mapped[str] = mapped_column(String(32))
     note: Mapped[str]
     at: Mapped[datetime]
+    held_at: Mapped[datetime | None]
+    """When the item began to wait, so that the time it took is known."""
+    batch: Mapped[str | None] = mapped_column(String(40))
+    """Shared by those that were decided together, in one act."""
 
-    __table_args__ = (UniqueConstraint("item_id", "hold", "reviewer"), Index(None, "reviewer", "at"))
+    __table_args__ = (
+        UniqueConstraint("item_id", "hold", "reviewer"),
+        Index(None, "reviewer", "at"),
+        Index(None, "at"),
+    )
 
 
 class SourceRow(Base):
@@ -251,12 +164,5 @@ class SourceRow(Base):
     seen_at: Mapped[datetime]
 
 
-def _table(row: type[Base]) -> Table:
-    return cast(Table, row.__table__)
-
-
-EVENTS, LEDGER_HEAD, RUNS, ITEMS = map(_table, (EventRow, LedgerHeadRow, RunRow, ItemRow))
-STYLE_APPROVALS, REVIEWS, SOURCES = map(_table, (StyleApprovalRow, ReviewRow, SourceRow))
-
-Row = Mapping[str, object]
-"""What goes into a bulk statement: column name to value."""
+EVENTS, LEDGER_HEAD, RUNS, ITEMS = map(table_of, (EventRow, LedgerHeadRow, RunRow, ItemRow))
+REVIEWS, SOURCES = map(table_of, (ReviewRow, SourceRow))

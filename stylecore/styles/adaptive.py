@@ -19,22 +19,12 @@ from torch.nn import functional
 
 from stylecore.errors import StyleError
 from stylecore.styles import conditional
-from stylecore.styles.base import (
-    AROUND_THE_MODEL,
-    BLEND,
-    PLAIN,
-    STROKE,
-    Brush,
-    Family,
-    Reference,
-    StyleModel,
-    StyleSource,
-    check_batch,
-)
+from stylecore.styles.base import AROUND_THE_MODEL, BLEND, STROKE, Family, StyleModel, StyleSource
 from stylecore.styles.canonical import Colours, canonical, coloured, colours_of
 from stylecore.styles.conditional import ConditionalNetwork
 from stylecore.styles.encoder import MARGIN_PX, Encoder, seen_reference, statistics_count, statistics_of
-from stylecore.styles.network import SharedNetwork, at_stroke, clean, padded_to_multiple, whole_numbers, within_margin
+from stylecore.styles.mixed import MixedStyle, Way
+from stylecore.styles.network import SharedNetwork, whole_numbers
 from stylecore.weights import WeightsFolder
 
 FAMILY = Family(
@@ -83,6 +73,9 @@ class Reading:
     embedding: Tensor
     colours: Colours
 
+    def to(self, device: torch.device) -> Reading:
+        return Reading(self.embedding.to(device), self.colours.to(device))
+
 
 class AdaptiveNetwork(nn.Module):
     """An encoder that reads a style picture, and the trunk that paints with what was read."""
@@ -119,7 +112,7 @@ def load(
     """The styles of one package: each is its reference picture, read once here. Their indices mean nothing."""
     parsed = Architecture.parse(architecture)
     network = SharedNetwork(lambda: AdaptiveNetwork(parsed), tensors)
-    return [AdaptiveStyle(network, _read(network, source), source.name, source.reference) for source in styles]
+    return [MixedStyle(_WAY, network, _read(network, source), source.name, source.reference) for source in styles]
 
 
 def _read(network: SharedNetwork[AdaptiveNetwork], source: StyleSource) -> Reading:
@@ -130,44 +123,17 @@ def _read(network: SharedNetwork[AdaptiveNetwork], source: StyleSource) -> Readi
     return reading
 
 
-class AdaptiveStyle:
-    """What was read off one style picture, or a mixture of several, ready to render."""
-
-    family = FAMILY
-
-    def __init__(
-        self, network: SharedNetwork[AdaptiveNetwork], reading: Reading, name: str, reference: Reference
-    ) -> None:
-        self._network, self._reading = network, reading
-        self.name, self.reference = name, reference
-
-    def render(self, batch: Tensor, brush: Brush = PLAIN) -> Tensor:
-        """Pads to a multiple of four by mirroring, and crops again."""
-        check_batch(batch)
-        with torch.inference_mode():
-            return at_stroke(self._whole, clean(batch), brush.stroke)
-
-    def _whole(self, batch: Tensor) -> Tensor:
-        return within_margin(self._painted, batch, MARGIN_PX)
-
-    def _painted(self, batch: Tensor) -> Tensor:
-        height, width = batch.shape[2:]
-        reading = Reading(self._reading.embedding.to(batch.device), self._reading.colours.to(batch.device))
-        rendered = self._network.on(batch.device)(padded_to_multiple(batch, conditional.STRIDE_PX), reading)
-        return cast(Tensor, rendered)[:, :, :height, :width].float().clamp(0, 1)
-
-    def blended(self, others: Sequence[tuple[StyleModel, float]]) -> StyleModel:
-        """Scales and shifts are linear in the embedding, so mixing embeddings mixes them."""
-        readings = [(_reading_of(other, self), weight) for other, weight in others]
-        own = 1 - sum(weight for _, weight in others)
-        embedding = own * self._reading.embedding
-        for reading, weight in readings:
-            embedding = embedding + weight * reading.embedding
-        colours = self._reading.colours.mixed(own, [(reading.colours, weight) for reading, weight in readings])
-        return AdaptiveStyle(self._network, Reading(embedding, colours), self.name, self.reference)
+def _paint(network: AdaptiveNetwork, pictures: Tensor, reading: Reading) -> Tensor:
+    return cast(Tensor, network(pictures, reading.to(pictures.device)))
 
 
-def _reading_of(other: StyleModel, style: AdaptiveStyle) -> Reading:
-    if not isinstance(other, AdaptiveStyle) or other._network is not style._network:
-        raise StyleError(f"a blend of {style.name} with {other.name} of another package", "styles of one package")
-    return other._reading
+def _mix(reading: Reading, others: Sequence[tuple[Reading, float]]) -> Reading:
+    """Scales and shifts are linear in the embedding, so mixing embeddings mixes them."""
+    own = 1 - sum(weight for _, weight in others)
+    embedding = own * reading.embedding
+    for other, weight in others:
+        embedding = embedding + weight * other.embedding
+    return Reading(embedding, reading.colours.mixed(own, [(other.colours, weight) for other, weight in others]))
+
+
+_WAY = Way(FAMILY, _paint, _mix, conditional.STRIDE_PX, MARGIN_PX)

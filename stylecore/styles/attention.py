@@ -18,22 +18,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stylecore.errors import StyleError
-from stylecore.styles.base import (
-    AROUND_THE_MODEL,
-    BLEND,
-    PLAIN,
-    STROKE,
-    Brush,
-    Family,
-    Reference,
-    StyleModel,
-    StyleSource,
-    check_batch,
-)
+from stylecore.styles.base import AROUND_THE_MODEL, BLEND, STROKE, Family, StyleModel, StyleSource
 from stylecore.styles.canonical import Colours, canonical, coloured, colours_of
 from stylecore.styles.conditional import ReflectConv, blur_kernel
 from stylecore.styles.encoder import MARGIN_PX, STRIDE_PX, Encoder, PlainConv, seen_reference
-from stylecore.styles.network import SharedNetwork, at_stroke, clean, padded_to_multiple, whole_numbers, within_margin
+from stylecore.styles.mixed import MixedStyle, Way
+from stylecore.styles.network import SharedNetwork, whole_numbers
 from stylecore.weights import WeightsFolder
 
 FAMILY = Family(
@@ -220,7 +210,7 @@ def load(
     """The styles of one package: each is its reference picture, read once here. Their indices mean nothing."""
     parsed = Architecture.parse(architecture)
     network = SharedNetwork(lambda: AttentionNetwork(parsed), tensors)
-    return [AttentionStyle(network, [(_read(network, each), 1.0)], each.name, each.reference) for each in styles]
+    return [MixedStyle(_WAY, network, [(_read(network, each), 1.0)], each.name, each.reference) for each in styles]
 
 
 def _read(network: SharedNetwork[AttentionNetwork], source: StyleSource) -> Reading:
@@ -231,39 +221,16 @@ def _read(network: SharedNetwork[AttentionNetwork], source: StyleSource) -> Read
     return reading
 
 
-class AttentionStyle:
-    """The places of one style picture, or of several with weights, ready to render."""
+def _paint(network: AttentionNetwork, pictures: Tensor, mixture: Mixture) -> Tensor:
+    here = [(reading.to(pictures.device), weight) for reading, weight in mixture]
+    return cast(Tensor, network(pictures, here))
 
-    family = FAMILY
 
-    def __init__(
-        self, network: SharedNetwork[AttentionNetwork], mixture: Mixture, name: str, reference: Reference
-    ) -> None:
-        self._network, self._mixture = network, tuple(mixture)
-        self.name, self.reference = name, reference
+def _mix(mixture: Mixture, others: Sequence[tuple[Mixture, float]]) -> Mixture:
+    """Each style is attended to by itself; the means and spreads that were found are mixed."""
+    own = 1 - sum(weight for _, weight in others)
+    weighted = [(mixture, own), *others]
+    return [(reading, share * weight) for each, weight in weighted for reading, share in each]
 
-    def render(self, batch: Tensor, brush: Brush = PLAIN) -> Tensor:
-        """Pads to a multiple of eight by mirroring, and crops again."""
-        check_batch(batch)
-        with torch.inference_mode():
-            return at_stroke(self._whole, clean(batch), brush.stroke)
 
-    def _whole(self, batch: Tensor) -> Tensor:
-        return within_margin(self._painted, batch, MARGIN_PX)
-
-    def _painted(self, batch: Tensor) -> Tensor:
-        height, width = batch.shape[2:]
-        here = [(reading.to(batch.device), weight) for reading, weight in self._mixture]
-        rendered = self._network.on(batch.device)(padded_to_multiple(batch, STRIDE_PX), here)
-        return cast(Tensor, rendered)[:, :, :height, :width].float().clamp(0, 1)
-
-    def blended(self, others: Sequence[tuple[StyleModel, float]]) -> StyleModel:
-        """Each style is attended to by itself; the means and spreads that were found are mixed."""
-        mixture = [(reading, own * (1 - sum(weight for _, weight in others))) for reading, own in self._mixture]
-        for other, weight in others:
-            if not isinstance(other, AttentionStyle) or other._network is not self._network:
-                raise StyleError(
-                    f"a blend of {self.name} with {other.name} of another package", "styles of one package"
-                )
-            mixture += [(reading, own * weight) for reading, own in other._mixture]
-        return AttentionStyle(self._network, mixture, self.name, self.reference)
+_WAY = Way(FAMILY, _paint, _mix, STRIDE_PX, MARGIN_PX)

@@ -48,7 +48,13 @@ def load(
     styles: Sequence[StyleSource],
     weights: WeightsFolder | None = None,
 ) -> list[StyleModel]:
-    """The grades of one package. ``lut`` is styles x 3 x N x N x N: channel, then blue, green and red of the input."""
+    """The grades of one package."""
+    lut = lattices_of(architecture, tensors)
+    return [ColourGrade(lut, _only(source, len(lut)), source.name, source.reference) for source in styles]
+
+
+def lattices_of(architecture: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Tensor:
+    """The lattices of a package, checked: styles x 3 x N x N x N, channel, then blue, green and red of the input."""
     described = whole_numbers(architecture, _BOUNDS)
     count, size = described["styles"], described["size"]
     check_tensors(tensors, {"lut": (count, 3, size, size, size)})
@@ -57,7 +63,7 @@ def load(
         raise StyleError(
             f"a lattice of {float(lut.min()):g} to {float(lut.max()):g}", f"{_RANGE[0]} to {_RANGE[1]}", REPACK
         )
-    return [ColourGrade(lut, _only(source, count), source.name, source.reference) for source in styles]
+    return lut
 
 
 def _only(source: StyleSource, count: int) -> Mapping[int, float]:

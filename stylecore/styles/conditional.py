@@ -17,19 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stylecore.errors import StyleError
-from stylecore.styles.base import (
-    AROUND_THE_MODEL,
-    BLEND,
-    PLAIN,
-    STROKE,
-    Brush,
-    Family,
-    Reference,
-    StyleModel,
-    StyleSource,
-    check_batch,
-)
-from stylecore.styles.network import REPACK, SharedNetwork, at_stroke, clean, padded_to_multiple, whole_numbers
+from stylecore.styles.base import AROUND_THE_MODEL, BLEND, STROKE, Family, StyleModel, StyleSource
+from stylecore.styles.mixed import MixedStyle, Way
+from stylecore.styles.network import REPACK, SharedNetwork, whole_numbers
 from stylecore.weights import WeightsFolder
 
 FAMILY = Family(
@@ -168,7 +158,7 @@ def load(
     """The styles of one package, whatever float type its tensors are stored in."""
     parsed = Architecture.parse(architecture)
     network = SharedNetwork(lambda: ConditionalNetwork(parsed), tensors)
-    return [ConditionalStyle(network, _only(source, parsed), source.name, source.reference) for source in styles]
+    return [MixedStyle(_WAY, network, _only(source, parsed), source.name, source.reference) for source in styles]
 
 
 def _only(source: StyleSource, architecture: Architecture) -> Tensor:
@@ -180,35 +170,16 @@ def _only(source: StyleSource, architecture: Architecture) -> Tensor:
     return functional.one_hot(torch.tensor(source.index), architecture.styles).float()
 
 
-class ConditionalStyle:
-    """One style of a shared network, or a mixture of several, ready to render."""
+def _paint(network: ConditionalNetwork, pictures: Tensor, mixture: Tensor) -> Tensor:
+    return cast(Tensor, network(pictures, mixture.to(pictures.device)))
 
-    family = FAMILY
 
-    def __init__(
-        self, network: SharedNetwork[ConditionalNetwork], mixture: Tensor, name: str, reference: Reference
-    ) -> None:
-        self._network, self._mixture = network, mixture
-        self.name, self.reference = name, reference
+def _mix(mixture: Tensor, others: Sequence[tuple[Tensor, float]]) -> Tensor:
+    """The weights of all styles; scales and shifts are linear in them."""
+    mixed = mixture * (1 - sum(weight for _, weight in others))
+    for other, weight in others:
+        mixed = mixed + weight * other
+    return mixed
 
-    def render(self, batch: Tensor, brush: Brush = PLAIN) -> Tensor:
-        """Pads to a multiple of four by mirroring, and crops again."""
-        check_batch(batch)
-        with torch.inference_mode():
-            return at_stroke(self._painted, clean(batch), brush.stroke)
 
-    def _painted(self, batch: Tensor) -> Tensor:
-        height, width = batch.shape[2:]
-        rendered = self._network.on(batch.device)(padded_to_multiple(batch, STRIDE_PX), self._mixture.to(batch.device))
-        return cast(Tensor, rendered)[:, :, :height, :width].float().clamp(0, 1)
-
-    def blended(self, others: Sequence[tuple[StyleModel, float]]) -> StyleModel:
-        """Scales and shifts are mixed, which gives pictures between the styles and not one laid over another."""
-        mixture = self._mixture * (1 - sum(weight for _, weight in others))
-        for other, weight in others:
-            if not isinstance(other, ConditionalStyle) or other._network is not self._network:
-                raise StyleError(
-                    f"a blend of {self.name} with {other.name} of another package", "styles of one package"
-                )
-            mixture = mixture + weight * other._mixture
-        return ConditionalStyle(self._network, mixture, self.name, self.reference)
+_WAY = Way(FAMILY, _paint, _mix, STRIDE_PX)

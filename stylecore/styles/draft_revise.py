@@ -8,8 +8,9 @@ size relative to the picture however large it is.
 Departures from the paper: the draft learns one style end to end instead of pairing AdaIN with a pretrained encoder; no
 discriminator, whose texture is noisy where content is flat; a revision starts from the draft made crisp along the
 content's edges, adds detail alone (what it adds has no tone of its own), and sees the content's coarser level and grain
-(see ``grain``) beside the band; the last one is used again at every finer level, so that any size works; and its
-convolutions are not padded: a level reads as much more of the coarser one as it needs.
+(see ``grain``) beside the band; the last one is used again at every finer level, so that any size works; what is added
+is blurred by a pixel, which leaves no grid; and its convolutions are not padded: a level reads as much more of the
+coarser one as it needs.
 """
 
 from __future__ import annotations

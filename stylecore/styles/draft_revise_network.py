@@ -61,7 +61,8 @@ class Architecture:
     @property
     def reach_px(self) -> int:
         """How far a revision looks beyond what it paints, in pixels of the coarser level: one for the enlarged content
-        at the rim, one for each convolution there, and five for the last one and the local mean on the finer grid."""
+        at the rim, one for each convolution there, and five for the last one, the blur and the local mean on the finer
+        grid."""
         return 2 * self.revision_blocks + 8
 
 
@@ -118,11 +119,11 @@ class Revision(nn.Module):
         seen = torch.cat([_inner(draft, 1) * 2 - 1, _inner(content, 1) * 2 - 1, detail, tooth], dim=1)
         x = self.blocks(self.first(seen.contiguous(memory_format=torch.channels_last)))
         x = self.rgb(functional.pixel_shuffle(functional.relu(self.subpixels(functional.relu(x))), 2))
+        x = _without_grid(x)
         x = _inner(x, _TONE_PX // 2) - local_mean(x, _TONE_PX)
         slope = doubled(slopes(draft, luminance(content), _SLOPE_PX, _LEAST_SPREAD))
         light = luminance(band)
         kept = slope * _centre(light, slope) * self.kept[:, None, None]
-        x = _inner(x, 1)
         return _centre(doubled(draft), x) + _centre(kept, x) + x
 
 
@@ -233,6 +234,12 @@ class Painting:
             grain(around, level, self.seed, self.known.device),
         )
         return box.of(painted, beneath.scaled(2))
+
+
+def _without_grid(x: Tensor) -> Tensor:
+    """Through the binomial 3x3 blur, in which a pattern of two pixels is exactly nothing: what the shuffle of
+    subpixels, and grain that sets them off, would leave as dotted lines that grow with every level."""
+    return local_mean(local_mean(x, 2), 2)
 
 
 def _centre(x: Tensor, like: Tensor) -> Tensor:

@@ -93,7 +93,7 @@ def card(made: Made, folder: Path) -> str:
         seed=recipe.seed,
         stopped=_stopped(made.checks),
         data=_data(made),
-        style_images=_style_images(recipe),
+        style_images=_style_images(made),
         loss_network=_loss_network(made.recipe.family),
         python=platform.python_version(),
         torch=torch.__version__,
@@ -146,14 +146,12 @@ def _start(made: Made) -> str:
     return "nothing" if start is None else f"the package {start.package}, sha256 {start.digest}"
 
 
-def _style_images(recipe: TrainingRecipe) -> str:
-    drawn = sum(style.image.drawn is not None for style in recipe.styles)
+def _style_images(made: Made) -> str:
+    images = {style.name: made.given.image_of(style) for style in made.recipe.styles}
+    drawn = sum(image.rights is None for image in images.values())
     told = [f"{drawn} drawn by a program"] if drawn else []
-    told += [
-        f"{style.name}: {style.image.rights.licence}, {style.image.rights.holder}"
-        for style in recipe.styles
-        if style.image.rights is not None
-    ]
+    told += [f"{name}: {each.rights.licence}, {each.rights.holder}" for name, each in images.items() if each.rights]
+    told += [f"{name}: {len(each.listed)} {each.what}" for name, each in made.given.examples.items()]
     return "; ".join(told)
 
 

@@ -1,7 +1,7 @@
 """The training loop: deterministic by its seed, and resumed from a checkpoint bit for bit.
 
 Nothing random is carried from one iteration to the next, which is the tasks' promise. So a checkpoint is the
-parameters, Adam's two moments for each, and some numbers.
+parameters, for each what Adam keeps of it, and some numbers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from torch import Tensor, nn
 from stylecore.errors import StyleError
 from stylecore.training.task import Player, Task
 
-_MOMENTS = ("exp_avg", "exp_avg_sq")
+_KEPT = ("step", "exp_avg", "exp_avg_sq")
+"""What Adam knows of a parameter: how often it was changed, and the two moments of its gradient. Each has its own
+count: an iteration that gives one no gradient leaves it, and what Adam knows of it, as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +103,10 @@ class Trainer:
         told = {"iteration": str(self.iteration), "identity": self._identity, "notes": json.dumps(self.notes)}
         for player in self.task.players:
             state = self._optimizers[player.name].state
-            # How often its weights were changed: fewer than the iterations where one had to be left out.
-            told[f"steps.{player.name}"] = str(max((int(each["step"]) for each in state.values()), default=0))
             for name, parameter in player.network.named_parameters():
                 tensors[f"{player.name}.network.{name}"] = parameter.detach().contiguous()
-                moments = state.get(parameter, {})
-                for moment in _MOMENTS:
-                    if moment in moments:
-                        tensors[f"{player.name}.{moment}.{name}"] = moments[moment].contiguous()
+                for kept, value in state.get(parameter, {}).items():
+                    tensors[f"{player.name}.{kept}.{name}"] = value.contiguous()
         partial = path.with_suffix(".partial")
         save_file(tensors, partial, metadata=told)
         partial.replace(path)
@@ -123,14 +121,21 @@ class Trainer:
                     "Move it away to begin anew.",
                 )
             self.iteration, self.notes = int(told["iteration"]), json.loads(told.get("notes", "{}"))
-            for player in self.task.players:
-                steps = torch.tensor(float(told[f"steps.{player.name}"]))
-                for name, parameter in player.network.named_parameters():
-                    with torch.no_grad():
-                        parameter.copy_(stored.get_tensor(f"{player.name}.network.{name}"))
-                    if steps and parameter.requires_grad:
-                        moments = {m: stored.get_tensor(f"{player.name}.{m}.{name}") for m in _MOMENTS}
-                        self._optimizers[player.name].state[parameter] = {"step": steps.clone(), **moments}
+            tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 - not a mapping
+        for player in self.task.players:
+            state = self._optimizers[player.name].state
+            for name, parameter in player.network.named_parameters():
+                with torch.no_grad():
+                    parameter.copy_(tensors[f"{player.name}.network.{name}"])
+                kept = {each: tensors[key] for each in _KEPT if (key := f"{player.name}.{each}.{name}") in tensors}
+                state.pop(parameter, None)
+                if kept:
+                    state[parameter] = _with_count(kept, told.get(f"steps.{player.name}"))
+
+
+def _with_count(kept: dict[str, Tensor], of_all: str | None) -> dict[str, Tensor]:
+    """Checkpoints of old have one count for all parameters of a player, where nobody need lose a long training."""
+    return kept if of_all is None else {"step": torch.tensor(float(of_all)), **kept}
 
 
 def _changing(player: Player) -> list[nn.Parameter]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+from PIL import Image
 
 from stylecore.features import SqueezeFeatures
 from stylecore.training.content import ContentSampler
@@ -15,13 +17,16 @@ from stylecore.training.task import Pixels
 class StyleImage:
     """One style to learn: the picture that stands for it, and how hard each loss pulls on it.
 
-    With ``taught_by`` it is learnt from a painter that can paint any picture in this style, and not from this one.
+    With ``taught_by`` it is learnt from a painter that can paint any picture in this style, with ``pairs`` from
+    pictures before and after, with ``targets`` from many pictures of its kind; and not from this one.
     """
 
     name: str
     pixels: Pixels = field(repr=False)
     pull: Mapping[str, float] = field(default_factory=dict)
     taught_by: str | None = None
+    pairs: Sequence[tuple[Pixels, Pixels]] = field(default=(), repr=False)
+    targets: Sequence[Image.Image] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

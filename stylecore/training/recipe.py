@@ -5,7 +5,18 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    Tag,
+    model_serializer,
+    model_validator,
+)
 
 from stylecore.data import Digest, canonical_json
 from stylecore.training.early_stopping import Patience
@@ -62,13 +73,55 @@ class ImageSource(Part):
         return self
 
 
+class Pair(Part):
+    """One picture before and after somebody graded it."""
+
+    before: InsidePath
+    after: InsidePath
+    rights: Rights
+
+
+def _kind_of_pairs(told: object) -> str:
+    return "folder" if isinstance(told, str) else "list"
+
+
+Pairs = Annotated[
+    Annotated[InsidePath, Tag("folder")]
+    | Annotated[tuple[Pair, ...], Field(min_length=1, max_length=500), Tag("list")],
+    Discriminator(_kind_of_pairs),
+]
+_LATER_FIELDS = frozenset({"pairs", "targets"})
+
+
 class StylePart(Part):
     name: Slug
     title: Line
     description: Paragraph
-    image: ImageSource
+    image: ImageSource | None = Field(
+        None, description="the picture that stands for it; the first of its pairs or targets may do so instead"
+    )
     pull: dict[Slug, Weight] = Field({}, description="how hard each loss pulls on this style, where not as usual")
     taught_by: Slug | None = Field(None, description="a painter to imitate, for a style that is shapes")
+    pairs: Pairs | None = Field(
+        None, description="pictures before and after: a list, or a folder of before/, after/ and rights.csv"
+    )
+    targets: InsidePath | None = Field(
+        None, description="a folder of pictures of the wanted kind, with a rights.csv that lists every one of them"
+    )
+
+    @model_validator(mode="after")
+    def _one_teaching(self) -> StylePart:
+        if sum(each is not None for each in (self.taught_by, self.pairs, self.targets)) > 1:
+            raise ValueError("one of taught_by, pairs and targets is expected")
+        if self.image is None and self.pairs is None and self.targets is None:
+            raise ValueError("an image is expected: drawn: PAINTER or file: PATH")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_it_was_digested_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A field that came later is written only where it is used: recipes that do not keep their digest."""
+        told: dict[str, Any] = handler(self)
+        return {name: value for name, value in told.items() if value is not None or name not in _LATER_FIELDS}
 
 
 class Augmentation(Part):
@@ -143,6 +196,13 @@ class TrainingRecipe(Part):
         names = [style.name for style in self.styles]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"the style {repeated[0]} is there twice")
+        return self
+
+    @model_validator(mode="after")
+    def _taught_as_its_family_learns(self) -> TrainingRecipe:
+        for field, family in (("pairs", "colour-grade"), ("targets", "image-to-image")):
+            if self.family != family and any(getattr(style, field) is not None for style in self.styles):
+                raise ValueError(f"{field} are for the family {family}, and this is a recipe of {self.family}")
         return self
 
     @property

@@ -14,7 +14,7 @@ from stylecore.training.recipe import TrainingRecipe
 MAX_BYTES = 256_000
 
 
-class _OnceLoader(yaml.SafeLoader):
+class OnceLoader(yaml.SafeLoader):
     """Plain values alone, no key twice and no aliases: what a person reads is what is trained."""
 
     def compose_node(self, parent: Any, index: Any) -> yaml.Node | None:
@@ -46,7 +46,7 @@ def read_recipe(path: Path) -> TrainingRecipe:
 def parse_recipe(content: bytes, name: str = "the recipe") -> TrainingRecipe:
     try:
         # A subclass of the safe loader: it makes strings, numbers, lists and mappings, and nothing else.
-        told = yaml.load(content.decode("utf-8"), Loader=_OnceLoader)  # noqa: S506
+        told = yaml.load(content.decode("utf-8"), Loader=OnceLoader)  # noqa: S506
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as problem:
         raise TrainingError(f"{name} is not a recipe: {_where(problem)}", "plain YAML in UTF-8") from problem
     try:

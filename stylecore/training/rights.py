@@ -11,7 +11,7 @@ from stylecore.training.families import has_loss_network
 from stylecore.training.listing import Listed
 from stylecore.training.material_of import Gathered
 from stylecore.training.package_content import Right, reference_digest
-from stylecore.training.recipe import StylePart, TrainingRecipe
+from stylecore.training.recipe import ImageSource, StylePart, TrainingRecipe
 
 LOSS_NETWORK = Right(
     what="SqueezeNet 1.1 features: measured the losses in training, no part of this package",
@@ -23,20 +23,20 @@ LOSS_NETWORK = Right(
 
 def rights_of(recipe: TrainingRecipe, given: Gathered, folder: Path, shown: Sequence[Right]) -> list[Right]:
     """Style images with the digests of their files in the folder, what was trained on, and what is shown."""
-    pictures = [_style(style, folder) for style in recipe.styles]
+    pictures = [_style(style, given.image_of(style), folder) for style in recipe.styles]
     judges = [LOSS_NETWORK] if has_loss_network(recipe.family) else []
-    return [*pictures, *_begun_from(given), *_photographs(given), *shown, *judges]
+    return [*pictures, *_learnt_from(given), *_begun_from(given), *_photographs(given), *shown, *judges]
 
 
-def _style(style: StylePart, folder: Path) -> Right:
+def _style(style: StylePart, image: ImageSource, folder: Path) -> Right:
     packed = (folder / "references" / f"{style.name}.jpg").exists()
     digest = reference_digest(folder, style.name) if packed else None
     what = (
         f"{'style image of' if packed else 'learnt from, no part of this package:'} {style.name}: {style.description}"
     )
-    rights = style.image.rights
+    rights = image.rights
     if rights is None:
-        source = f"drawn by a program: {style.image.drawn}, seed {style.image.seed}, of stylecore/training/painters"
+        source = f"drawn by a program: {image.drawn}, seed {image.seed}, of stylecore/training/painters"
         return Right(what, source, "Apache-2.0", "the restyle authors", digest)
     return Right(what, rights.source, rights.licence, rights.holder, digest)
 
@@ -49,17 +49,23 @@ def _begun_from(given: Gathered) -> list[Right]:
     return [Right(what, f"the style package {start.package}", start.licence, "its makers", start.digest)]
 
 
+def _learnt_from(given: Gathered) -> list[Right]:
+    told = ((f"{found.what} that {style} was learnt from", found) for style, found in given.examples.items())
+    return [right for what, found in told for right in _grouped(what, found.listed, "", found.digest)]
+
+
 def _photographs(given: Gathered) -> list[Right]:
-    """One entry for each source, licence and holder; the digest of them all says which pictures exactly."""
     listed = given.trained_on.listed
-    if not listed:
-        return []
+    return _grouped("photographs trained on", listed, " of the listing", given.trained_on.digest()) if listed else []
+
+
+def _grouped(what: str, listed: Sequence[Listed], place: str, whole: Digest) -> list[Right]:
+    """One entry for each source, licence and holder; the digest of them all says which pictures exactly."""
     groups = Counter((each.source, each.licence, each.holder, each.consent) for each in listed)
-    whole: Digest | None = given.trained_on.digest()
     entries = []
     for (source, licence, holder, consent), count in groups.items():
-        what = f"photographs trained on: {count} of the listing" + (f"; consent: {consent}" if consent else "")
-        entries.append(Right(what, source, licence, holder, whole if len(groups) == 1 else None))
+        told = f"{what}: {count}{place}" + (f"; consent: {consent}" if consent else "")
+        entries.append(Right(told, source, licence, holder, whole if len(groups) == 1 else None))
     return entries
 
 

@@ -5,13 +5,13 @@ What each style wants (its Gram matrices) is measured when it first comes up, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
-from torch import Tensor
+from torch import Tensor, nn
 
 from stylecore.errors import StyleError
 from stylecore.features import SqueezeFeatures
@@ -29,10 +29,41 @@ from stylecore.losses import (
     tone_loss,
     total_variation,
 )
+from stylecore.styles.conditional import even_phases
 from stylecore.training.material import Material
 from stylecore.training.start import KeptStyle
 from stylecore.training.style_zoo import StyleZoo
 from stylecore.training.task import Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class ZooSettings:
+    """What such a family learns from, and how hard each loss pulls.
+
+    ``packed`` names the styles of the recipe that are packed and never learnt from, so that what is said of them holds
+    for any picture. Without names all are packed, and all are learnt from too.
+    """
+
+    packed: tuple[str, ...] = ()
+    zoo_pictures: int = 512
+    zoo_px: int = 384
+    zoo_seed: int = 5
+    seen_px: int = 192
+    batch: int = 4
+    style: float = 8.0
+    palette: float = 3.0
+    content: float = 1.0
+    structure: float = 2.0
+    tone: float = 0.5
+    smoothness: float = 0.4
+    reduced_precision: bool = True
+
+    def weighted(self, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {name: getattr(self, name) * loss for name, loss in losses.items()}
+
+    def precision(self) -> torch.autocast:
+        """In which the networks are computed; losses are not."""
+        return torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.reduced_precision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,18 +152,30 @@ def _rooted(loss: Tensor) -> Tensor:
     return (loss + 0.02).sqrt()
 
 
-def zoo_for(material: Material, packed: Sequence[str], seed: int, size_px: int) -> StyleZoo:
+def lessons_for(settings: ZooSettings, material: Material) -> ZooLessons:
+    zoo = zoo_for(settings, material)
+    return ZooLessons(zoo, settings.zoo_pictures, material, settings.batch, settings.seen_px)
+
+
+def zoo_for(settings: ZooSettings, material: Material) -> StyleZoo:
     """A zoo with a share of the given styles, but for those that are packed by name: they stay unseen."""
-    given = tuple(style.pixels for style in material.styles if style.name not in packed)
-    return StyleZoo(seed, size_px, given)
+    given = tuple(style.pixels for style in material.styles if style.name not in settings.packed)
+    return StyleZoo(settings.zoo_seed, settings.zoo_px, given)
 
 
-def packed_references(material: Material, packed: Sequence[str]) -> dict[str, Pixels]:
+def stored(network: nn.Module, subpixels: str) -> dict[str, Tensor]:
+    """The tensors of a network as they are packed; those before the shuffle of that name so that they leave no grid."""
+    whole = {name: value.detach() for name, value in network.state_dict().items()}
+    whole[subpixels] = even_phases(whole[subpixels])
+    return {name: value.half().contiguous() for name, value in whole.items()}
+
+
+def packed_references(settings: ZooSettings, material: Material) -> dict[str, Pixels]:
     """The pictures that become the styles of the package: the named ones, or all."""
     known = {style.name: style.pixels for style in material.styles}
-    if unknown := [name for name in packed if name not in known]:
+    if unknown := [name for name in settings.packed if name not in known]:
         raise StyleError(f"a style {unknown[0]!r} to be packed", f"one of {', '.join(known)}")
-    return {name: known[name] for name in packed or known}
+    return {name: known[name] for name in settings.packed or known}
 
 
 def started_from(material: Material, family: str) -> Mapping[str, Tensor]:

@@ -20,6 +20,8 @@ from stylecore.weights import WeightsFolder, load_safetensors
 OPTIMISATION = "optimisation"
 ANY_STYLE = frozenset({"adaptive-instance-norm", "style-attention"})
 """Families whose networks paint in the style of whatever picture they are shown."""
+GRADES = "colour-grade"
+"""The family that leaves texture alone on purpose: nothing of this is a goal of its."""
 PEERS = ("candy", "mosaic", "udnie")
 REFERENCE_EDGE_PX = 512
 _NO_PICTURE = np.zeros((64, 64, 3), dtype=np.uint8)
@@ -45,7 +47,8 @@ class Match:
 
 def matches(paintings: Path | None, weights: WeightsFolder | None) -> Iterator[Match]:
     """One for every style picture that a bundled style was made after, and one for every painting."""
-    packages = [StylePackage.read(folder) for folder in bundled_packages()]
+    found = (StylePackage.read(folder) for folder in bundled_packages())
+    packages = [package for package in found if package.family != GRADES]
     known = _references(packages, weights)
     for path in sorted(paintings.glob("*.jpg")) if paintings else []:
         known[path.stem] = (_reference(path), ())

@@ -15,21 +15,25 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
-from stylecore.data import RestyleError
+from stylecore.data import Digest, RestyleError
 from stylecore.errors import StyleError
 from stylecore.features import SqueezeFeatures
 from stylecore.styles import laplacian
 from stylecore.styles.base import SEED, STROKE, Brush, StyleModel, StyleSource, blend
 from stylecore.styles.build import build, family
+from stylecore.styles.conditional import Architecture as DraftArchitecture
+from stylecore.styles.conditional import ConditionalNetwork, even_phases
 from stylecore.styles.draft_revise import FAMILY, DraftReviseStyle
 from stylecore.styles.draft_revise_network import Architecture, DraftReviseNetwork, Painting, Plan, Revision
 from stylecore.styles.grain import grain
 from stylecore.styles.laplacian import Pyramid, bands, doubled, local_mean, rebuilt, slopes
 from stylecore.styles.tileable import Box, boxes, tiles
 from stylecore.training.content import ContentSampler
+from stylecore.training.errors import TrainingError
 from stylecore.training.local_style import NearestPatches, Texture
 from stylecore.training.loop import Schedule, Trainer
 from stylecore.training.material import Material, StyleImage
+from stylecore.training.start import KeptStyle, Start
 from stylecore.training.tasks.draft_revise import LOSSES, DraftReviseTask, Settings, make
 from stylecore.weights import load_safetensors
 
@@ -442,6 +446,23 @@ def test_weights_with_a_tensor_too_few_are_refused() -> None:
         model({name: value for name, value in TENSORS.items() if name != "revisions.0.rgb.bias"})
 
 
+def test_a_grid_that_the_weights_of_a_revision_leave_is_not_painted() -> None:
+    """Flat features at four uneven subpixels are a pattern of two pixels, whatever the last layer makes of it."""
+    uneven = {
+        name: torch.randn(value.shape, generator=torch.Generator().manual_seed(3))
+        if name.endswith("bias")
+        else value * 0
+        for name, value in TENSORS.items()
+        if "subpixels" in name and name.startswith("revisions")
+    }
+    flat = {name: value * 0 for name, value in uneven.items()}
+    batch = pictures(90, 70)
+
+    with_grid, without = (model({**TENSORS, **each}).render(batch) for each in (uneven, flat))
+
+    assert torch.allclose(with_grid, without, atol=ROUNDING)
+
+
 def test_a_second_style_in_a_package_is_refused() -> None:
     with pytest.raises(StyleError, match="one style a package"):
         build(FAMILY.name, SMALL.describe(), TENSORS, [StyleSource(1, "other", REFERENCE)])
@@ -693,3 +714,47 @@ def test_stored_weights_render_like_those_in_memory(tmp_path: Path) -> None:
     stored = model(load_safetensors(tmp_path / "w.safetensors", None))
 
     assert torch.equal(stored.render(batch), model().render(batch))
+
+
+def many_styles() -> Start:
+    """A package of two styles whose network has the shape of a small draft."""
+    network = ConditionalNetwork(DraftArchitecture(SMALL.stem_channels, SMALL.trunk_channels, SMALL.blocks, styles=2))
+    with torch.no_grad():
+        network.stem_norm.scale[1] = 7.0
+    styles = tuple(KeptStyle(name, name, name, REFERENCE) for name in ("one", "other"))
+    described = network.architecture.describe()
+    return Start("prints", Digest.of(b"prints"), "conditional-instance-norm", described, network.state_dict(), styles)
+
+
+def begun_from(start: Start, tiny: Settings) -> Mapping[str, Tensor]:
+    content = ContentSampler([photo()], 256, 0.3, seed=3)
+    return make(tiny, Material((style(),), content, SqueezeFeatures(), seed=20, start=start)).network.state_dict()
+
+
+def test_a_draft_can_begin_as_a_style_of_a_package_of_many() -> None:
+    start = many_styles()
+
+    begun = begun_from(start, replace(TINY, draft_like="other"))
+
+    assert (begun["draft.stem_norm.scale"] == 7.0).all()
+    assert torch.equal(begun["draft.stem.weight"], start.tensors["stem.weight"])
+
+
+def test_training_goes_on_from_a_package_of_its_own_family() -> None:
+    start = Start("gouache", Digest.of(b"gouache"), FAMILY.name, SMALL.describe(), TENSORS)
+
+    begun = begun_from(start, TINY)
+
+    assert all(torch.equal(begun[name], value) for name, value in TENSORS.items())
+
+
+@pytest.mark.parametrize("draft_like", [None, "nobody"])
+def test_a_draft_cannot_begin_as_a_style_that_is_not_there(draft_like: str | None) -> None:
+    with pytest.raises(TrainingError, match="draft_like: one of its styles"):
+        begun_from(many_styles(), replace(TINY, draft_like=draft_like))
+
+
+def test_a_packed_draft_leaves_no_grid_on_flat_features() -> None:
+    weight = task().trained().tensors["draft.subpixels.weight"].float()
+
+    assert torch.allclose(even_phases(weight), weight, atol=1e-3)

@@ -28,7 +28,7 @@ from stylecore.training.material import Material, StyleImage
 from stylecore.training.start import Start
 from stylecore.training.task import Trained
 from stylecore.training.tasks.conditional import LOSSES
-from stylecore.training.tasks.feed_forward import MIXTURES, FeedForwardTask, Settings, make
+from stylecore.training.tasks.feed_forward import MIXTURES, FeedForwardTask, Settings, grid_loss, make
 from stylecore.weights import load_safetensors
 from tests.stylecore.sample_images import noise
 
@@ -169,12 +169,24 @@ def test_training_on_one_picture_lowers_every_loss_it_has_in_all(mixture: Any) -
     assert np.mean(totals[-5:]) < 0.75 * np.mean(totals[:3])
 
 
-def test_the_papers_mixture_has_its_three_losses_and_ours_all_six() -> None:
+def test_the_papers_mixture_has_its_three_losses_and_ours_all_of_them() -> None:
     tasks = {name: FeedForwardTask(Settings(4, 1, name, 2), material()) for name in MIXTURES}  # type: ignore[arg-type]
     found = {name: set(task.losses("network", 0)) for name, task in tasks.items()}
 
     assert found["perceptual"] == {"style", "content", "smoothness"}
-    assert found["structured"] == {*LOSSES}
+    assert found["structured"] == {name for name, pull in LOSSES.items() if pull} | {"grid"}
+
+
+def test_a_grid_of_the_networks_stride_is_a_loss_and_other_texture_is_none() -> None:
+    y, x = torch.meshgrid(torch.arange(96), torch.arange(96), indexing="ij")
+    stripes = {period: 0.5 + 0.1 * ((x + y) % period < period / 2).float().expand(1, 3, -1, -1) for period in (4, 5)}
+
+    assert float(grid_loss(stripes[4])) == pytest.approx((0.05 * 255 / 5) ** 2, rel=1e-4)
+    assert float(grid_loss(stripes[5])) < 1e-4
+    ramp = (x / 96).expand(1, 3, -1, -1)
+    assert float(grid_loss(ramp)) < 1  # a slope has a step from place to place, and that is all
+    picture = torch.rand(1, 3, 8, 8, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(grid_loss, (picture,))
 
 
 def test_a_style_pulls_as_hard_as_it_says() -> None:

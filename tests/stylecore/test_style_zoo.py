@@ -13,7 +13,13 @@ from stylecore.training.material import StyleImage
 from stylecore.training.style_zoo import StyleZoo, invented
 from stylecore.training.zoo.fields import cells, palette, ranked, tones
 from stylecore.training.zoo.textures import TEXTURES
-from stylecore.training.zoo_lessons import ZooLessons, packed_references, transfer_losses, zoo_for
+from stylecore.training.zoo_lessons import (
+    ZooLessons,
+    ZooSettings,
+    packed_references,
+    transfer_losses,
+    zoo_for,
+)
 from tests.stylecore.test_adaptive import material
 
 
@@ -112,6 +118,7 @@ def test_styles_that_are_packed_are_not_learnt_from() -> None:
     red, blue = (np.full((80, 80, 3), colour, np.uint8) for colour in ((255, 0, 0), (0, 0, 255)))
     given = material((StyleImage("red", red), StyleImage("blue", blue)))
 
-    assert [picture.tolist()[0][0] for picture in zoo_for(given, ("red",), 1, 64).given] == [[0, 0, 255]]
-    assert list(packed_references(given, ("red",))) == ["red"]
-    assert list(packed_references(given, ())) == ["red", "blue"]
+    one = ZooSettings(packed=("red",))
+    assert [picture.tolist()[0][0] for picture in zoo_for(one, given).given] == [[0, 0, 255]]
+    assert list(packed_references(one, given)) == ["red"]
+    assert list(packed_references(ZooSettings(), given)) == ["red", "blue"]

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from stylecore.data import Digest
@@ -187,6 +191,76 @@ def test_players_take_turns_with_their_own_optimisers_and_resume_bit_for_bit(tmp
     assert set(told[0].losses) == {"maker", "judge"}
     for one, other in zip(whole.task.players, resumed.task.players, strict=True):
         assert same(weights_of(one.network), weights_of(other.network))
+
+
+@given(st.lists(st.sampled_from(["left", "right", "both", "bad"]), min_size=2, max_size=9), st.data())
+def test_a_parameter_that_gets_no_gradient_at_times_resumes_bit_for_bit_too(
+    turns: list[str], data: st.DataObject
+) -> None:
+    """Adam counts for each parameter by itself; a checkpoint that counted for all would go on at another pace."""
+    whole, stopped, resumed = (Trainer(_Sides(turns), Schedule(len(turns), warm_up=1)) for _ in range(3))
+    whole.run(len(turns))
+    stopped.run(data.draw(st.integers(1, len(turns) - 1), label="killed after"))
+
+    with TemporaryDirectory() as folder:
+        stopped.save(Path(folder) / "c.safetensors")
+        resumed.load(Path(folder) / "c.safetensors")
+    resumed.run(len(turns))
+
+    assert same(weights_of(whole.task.players[0].network), weights_of(resumed.task.players[0].network))
+
+
+def test_going_back_to_a_checkpoint_forgets_what_was_learnt_of_a_parameter_since(tmp_path: Path) -> None:
+    turns = ["left", "right", "right", "both"]
+    straight, back = (Trainer(_Sides(turns), Schedule(4, warm_up=1)) for _ in range(2))
+    for each in (straight, back):
+        each.run(1)
+    back.save(tmp_path / "c.safetensors")
+    back.run(3)
+
+    back.load(tmp_path / "c.safetensors")
+    for each in (straight, back):
+        each.run(4)
+
+    assert same(weights_of(straight.task.players[0].network), weights_of(back.task.players[0].network))
+
+
+def test_a_checkpoint_with_one_count_for_all_parameters_is_still_gone_on_from(tmp_path: Path) -> None:
+    whole, stopped, resumed = (Trainer(_Duel(), Schedule(6, warm_up=1)) for _ in range(3))
+    whole.run(6)
+    stopped.run(3)
+    stopped.save(tmp_path / "new.safetensors")
+    with safe_open(tmp_path / "new.safetensors", framework="pt") as stored:
+        told = {**stored.metadata(), "steps.maker": "3", "steps.judge": "3"}
+    tensors = {name: value for name, value in load_file(tmp_path / "new.safetensors").items() if ".step." not in name}
+    save_file(tensors, tmp_path / "old.safetensors", metadata=told)
+
+    resumed.load(tmp_path / "old.safetensors")
+    resumed.run(6)
+
+    for one, other in zip(whole.task.players, resumed.task.players, strict=True):
+        assert same(weights_of(one.network), weights_of(other.network))
+
+
+class _Sides:
+    """One player of two numbers, of which an iteration may teach one, both, or (by a loss of NaN) none."""
+
+    def __init__(self, turns: list[str]) -> None:
+        self._turns = turns
+        self._network = nn.ParameterDict({"left": torch.tensor([1.0, -2.0]), "right": torch.tensor([3.0])})
+
+    @property
+    def players(self) -> tuple[Player, ...]:
+        return (Player("sides", self._network, 0.1),)
+
+    def losses(self, player: str, iteration: int) -> Mapping[str, Tensor]:
+        turn = self._turns[iteration]
+        wild = float("nan") if turn == "bad" else 1.0 + iteration
+        chosen = [self._network[turn]] if turn in self._network else list(self._network.values())
+        return {"near nothing": wild * torch.cat(chosen).square().sum()}
+
+    def trained(self) -> Trained:
+        raise NotImplementedError
 
 
 class _Duel:

@@ -12,17 +12,17 @@ from torch.nn import functional
 from stylecore.styles import conditional
 from stylecore.styles.adaptive import FAMILY, AdaptiveNetwork, Architecture
 from stylecore.styles.canonical import canonical, colours_of
-from stylecore.styles.conditional import even_phases
 from stylecore.training.material import Material
 from stylecore.training.start import take_over
 from stylecore.training.task import Player, Trained
 from stylecore.training.zoo_lessons import (
-    ZooLessons,
+    ZooSettings,
     known_styles,
+    lessons_for,
     packed_references,
     started_from,
+    stored,
     transfer_losses,
-    zoo_for,
 )
 
 SUBPIXELS = "trunk.subpixels.weight"
@@ -37,12 +37,8 @@ _MEAN_OF_RECTIFIED = 0.4
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """The size of the network, what it learns from, and how hard each loss pulls.
-
-    ``packed`` names the styles of the recipe that are packed and never learnt from, so that what is said of them holds
-    for any picture. Without names all are packed, and all are learnt from too.
-    """
+class Settings(ZooSettings):
+    """The size of the network, and how it learns."""
 
     stem_channels: int = 32
     trunk_channels: int = 64
@@ -50,20 +46,7 @@ class Settings:
     embedding: int = 64
     encoder_channels: int = 32
     hidden: int = 128
-    packed: tuple[str, ...] = ()
-    zoo_pictures: int = 512
-    zoo_px: int = 384
-    zoo_seed: int = 5
-    seen_px: int = 192
-    batch: int = 4
     learning_rate: float = 1.2e-3
-    style: float = 8.0
-    palette: float = 3.0
-    content: float = 1.0
-    structure: float = 2.0
-    tone: float = 0.5
-    smoothness: float = 0.4
-    reduced_precision: bool = True
 
     def architecture(self) -> Architecture:
         return Architecture(**{name: getattr(self, name) for name in Architecture().describe()})
@@ -78,8 +61,7 @@ class AdaptiveTask:
 
     def __init__(self, settings: Settings, material: Material) -> None:
         self._settings, self._material = settings, material
-        zoo = zoo_for(material, settings.packed, settings.zoo_seed, settings.zoo_px)
-        self._lessons = ZooLessons(zoo, settings.zoo_pictures, material, settings.batch, settings.seen_px)
+        self._lessons = lessons_for(settings, material)
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(material.seed)
             self.network = AdaptiveNetwork(settings.architecture())
@@ -95,17 +77,14 @@ class AdaptiveTask:
 
     def losses(self, player: str, iteration: int) -> Mapping[str, Tensor]:
         lesson = self._lessons.at(iteration)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self._settings.reduced_precision):
+        with self._settings.precision():
             rendered = self.network(lesson.content, self.network.read(lesson.seen)).float()
-        found = transfer_losses(rendered, lesson, self._material.features)
-        return {name: getattr(self._settings, name) * loss for name, loss in found.items()}
+        return self._settings.weighted(transfer_losses(rendered, lesson, self._material.features))
 
     def trained(self) -> Trained:
-        whole = {name: value.detach() for name, value in self.network.state_dict().items()}
-        whole[SUBPIXELS] = even_phases(whole[SUBPIXELS])
-        tensors = {name: value.half().contiguous() for name, value in whole.items()}
-        references = packed_references(self._material, self._settings.packed)
-        return Trained(FAMILY.name, self._settings.architecture().describe(), tensors, references)
+        references = packed_references(self._settings, self._material)
+        architecture = self._settings.architecture().describe()
+        return Trained(FAMILY.name, architecture, stored(self.network, SUBPIXELS), references)
 
 
 def attune(network: AdaptiveNetwork, pictures: Tensor, known: Sequence[Tensor]) -> None:

@@ -60,7 +60,7 @@ def make(settings: Settings, material: Material) -> GradeTask:
 
 
 def _lesson(style: StyleImage) -> Lesson:
-    return Lesson(style.name, style.pixels, grader(style.taught_by) if style.taught_by else None)
+    return Lesson(style.name, style.pixels, grader(style.taught_by) if style.taught_by else None, style.pairs)
 
 
 class GradeNetwork(nn.Module):

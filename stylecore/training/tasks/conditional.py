@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from stylecore.errors import StyleError
 from stylecore.features import SqueezeFeatures
 from stylecore.losses import (
-    CONTENT_LAYERS,
     STYLE_LAYERS,
     Palette,
     content_loss,
@@ -23,7 +23,7 @@ from stylecore.losses import (
     tone_loss,
     total_variation,
 )
-from stylecore.styles.conditional import FAMILY, Architecture, ConditionalNetwork
+from stylecore.styles.conditional import FAMILY, Architecture, ConditionalNetwork, even_phases
 from stylecore.training.errors import TrainingError
 from stylecore.training.material import Material, StyleImage
 from stylecore.training.start import KeptStyle, take_over
@@ -34,13 +34,15 @@ LOSSES: Mapping[str, float] = {
     "style": 1.0,
     "palette": 1.0,
     "content": 1.0,
+    "likeness": 0.0,
     "structure": 1.0,
     "tone": 0.5,
     "smoothness": 0.3,
 }
 """How hard each loss pulls unless a style says otherwise. Flat graphic styles want more palette, textured ones more
-structure."""
+structure. Likeness costs the least style for what it keeps, and is for networks that have their style already."""
 IMITATION = "imitation"
+SUBPIXELS = "subpixels.weight"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,10 @@ class ConditionalTask:
         return self._pulls[index][name]
 
     def trained(self) -> Trained:
-        tensors = {name: value.detach().half().contiguous() for name, value in self.network.state_dict().items()}
+        whole = {name: value.detach() for name, value in self.network.state_dict().items()}
+        if not self._kept:  # what styles share with those of a package stays as they have it
+            whole[SUBPIXELS] = even_phases(whole[SUBPIXELS])
+        tensors = {name: value.half().contiguous() for name, value in whole.items()}
         references = {kept.name: kept.reference for kept in self._kept}
         references |= {style.name: style.pixels for style in self._material.styles}
         return Trained(FAMILY.name, self._architecture.describe(), tensors, references)
@@ -149,6 +154,21 @@ def _kept_styles(settings: Settings, material: Material) -> tuple[KeptStyle, ...
     return start.styles
 
 
+def likeness_loss(found: Mapping[int, Tensor], wanted: Mapping[int, Tensor]) -> Tensor:
+    """How far features point elsewhere than the content's, one value a picture: what is where, however strong it is.
+
+    It is told at every layer of the style, from fine to coarse, as in LPIPS (Zhang et al., 2018, arXiv:1801.03924).
+    """
+    terms = [
+        (_directions(found[layer]) - _directions(wanted[layer])).square().sum(1).mean((1, 2)) for layer in STYLE_LAYERS
+    ]
+    return torch.stack(terms).mean(0)
+
+
+def _directions(features: Tensor) -> Tensor:
+    return functional.normalize(features, dim=1, eps=1e-6)
+
+
 class StyleMeasure:
     """The losses that draw pictures towards their styles, one value a picture and loss; each row has its own style."""
 
@@ -162,7 +182,7 @@ class StyleMeasure:
 
     def losses(self, rendered: Tensor, content: Tensor, draws: torch.Generator) -> dict[str, Tensor]:
         with torch.no_grad():
-            wanted = self._features(content, CONTENT_LAYERS)
+            wanted = self._features(content, STYLE_LAYERS)
         found = self._features(rendered, STYLE_LAYERS)
         coarse = self._features(halved(rendered), STYLE_LAYERS)
         grams = tuple({layer: gram(f) for layer, f in scale.items()} for scale in (found, coarse))
@@ -170,6 +190,7 @@ class StyleMeasure:
             "style": gram_loss(grams, self._grams),
             "palette": self._palette.distance(rendered, torch.arange(len(rendered)), draws),
             "content": content_loss(found, wanted),
+            "likeness": likeness_loss(found, wanted),
             "structure": structure_loss(rendered, content),
             "tone": tone_loss(rendered, content),
             "smoothness": total_variation(rendered),

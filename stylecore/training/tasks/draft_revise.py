@@ -19,19 +19,24 @@ from torch import Tensor
 from stylecore.errors import StyleError
 from stylecore.features import SqueezeFeatures
 from stylecore.losses import CONTENT_LAYERS, content_loss, structure_loss, total_variation
+from stylecore.styles import conditional
+from stylecore.styles.conditional import even_phases
 from stylecore.styles.draft_revise import FAMILY
 from stylecore.styles.draft_revise_network import Architecture, DraftReviseNetwork, Painting, Plan
 from stylecore.styles.laplacian import Pyramid, resized
 from stylecore.styles.tileable import Box
+from stylecore.training.errors import TrainingError
 from stylecore.training.local_style import PATCH_LAYERS, NearestPatches, Texture
 from stylecore.training.material import Material, StyleImage
+from stylecore.training.start import Start, take_over
 from stylecore.training.task import Pixels, Player, Trained
-from stylecore.training.tasks.conditional import StyleMeasure
+from stylecore.training.tasks.conditional import SUBPIXELS, StyleMeasure, begin_from, is_own
 
 LOSSES: Mapping[str, float] = {
     "draft-style": 2.0,
     "draft-palette": 2.5,
     "draft-content": 0.6,
+    "draft-likeness": 0.0,
     "draft-structure": 1.4,
     "draft-tone": 0.5,
     "draft-smoothness": 0.4,
@@ -43,6 +48,7 @@ LOSSES: Mapping[str, float] = {
 }
 """How hard each loss pulls unless the style says otherwise; all revisions are pulled alike."""
 _DRAFT = "draft"
+_DRAFT_SUBPIXELS = f"{_DRAFT}.{SUBPIXELS}"
 _REFERENCE_PX = 512
 
 
@@ -61,6 +67,10 @@ class Settings:
     """How many revisions deep training goes: one more than there are networks teaches the last to follow itself."""
     tile_px: int = 96
     """How much of a revised level is painted and measured at a time."""
+    draft_px: int = 160
+    """The same of a draft."""
+    draft_like: str | None = None
+    """The style that the draft begins as, of the many-style package that training goes on from."""
     draft_batch: int = 2
     revision_batch: int = 1
     learning_rate: float = 2e-3
@@ -96,6 +106,8 @@ class DraftReviseTask:
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(material.seed)
             self.network = DraftReviseNetwork(settings.architecture())
+        if material.start is not None:
+            _begin(self.network, material.start, settings.draft_like)
 
     @property
     def players(self) -> tuple[Player, ...]:
@@ -128,17 +140,21 @@ class DraftReviseTask:
         return revision + iteration % (self._settings.depth - revision + 1)
 
     def trained(self) -> Trained:
-        tensors = {name: value.detach().half().contiguous() for name, value in self.network.state_dict().items()}
+        whole = {name: value.detach() for name, value in self.network.state_dict().items()}
+        whole[_DRAFT_SUBPIXELS] = even_phases(whole[_DRAFT_SUBPIXELS])
+        tensors = {name: value.half().contiguous() for name, value in whole.items()}
         references = {self._style.name: self._style_of(_REFERENCE_PX)}
         return Trained(FAMILY.name, self._settings.architecture().describe(), tensors, references)
 
     def _drafted(self, content: Pyramid, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-        """A draft as it is drawn, and the small content it was drawn from, both less a few pixels at the edge: the
-        features stride, and what they always saw at the same places would come out as a grid."""
-        small = resized(content.batch, _drawn_at(content, 2, draws))
-        draft = self.network.drafted(small)
+        """A part of a draft, and the small content it was drawn from: things in it are as large as when a whole picture
+        is drafted. Less a few pixels at the edge: the features stride, and what they always saw at the same places
+        would come out as a grid."""
+        small = resized(content.batch, _drawn_at(content, 1, draws))
+        part = _tile((small.shape[2], small.shape[3]), self._settings.draft_px, draws).of(small, Box.all_of(small))
+        draft = self.network.drafted(part)
         top, left = torch.randint(4, (2,), generator=draws).tolist()
-        return draft[..., top:, left:], small[..., top:, left:]
+        return draft[..., top:, left:], part[..., top:, left:]
 
     def _revised(self, content: Pyramid, step: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
         """A tile at that many revisions from the draft, and the content there."""
@@ -179,6 +195,23 @@ class RevisionMeasure:
             "structure": structure_loss(painted, content),
             "smoothness": total_variation(painted),
         }
+
+
+def _begin(network: DraftReviseNetwork, start: Start, draft_like: str | None) -> None:
+    if start.family == FAMILY.name:
+        take_over(network, start.tensors)
+    else:
+        begin_from(network.draft, _as_only_style(start, draft_like))
+
+
+def _as_only_style(start: Start, name: str | None) -> dict[str, Tensor]:
+    """A many-style network as the network of one of its styles."""
+    names = [style.name for style in start.styles]
+    if start.family != conditional.FAMILY.name or name not in names:
+        wanted = f"start_from: a package of {conditional.FAMILY.name}, and draft_like: one of its styles"
+        raise TrainingError(f"a draft like {name} of {start.package} ({start.family}: {', '.join(names)})", wanted)
+    row = names.index(name)
+    return {key: value[row : row + 1] if is_own(key) else value for key, value in start.tensors.items()}
 
 
 def _drawn_at(content: Pyramid, levels: int, draws: torch.Generator) -> tuple[int, int]:

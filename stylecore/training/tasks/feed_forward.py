@@ -13,9 +13,10 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from stylecore.errors import StyleError
-from stylecore.styles.feed_forward import FAMILY, LEVELS, Architecture, TransformNetwork
+from stylecore.styles.feed_forward import FAMILY, LEVELS, STRIDE_PX, Architecture, TransformNetwork
 from stylecore.training.material import Material, StyleImage
 from stylecore.training.start import take_over
 from stylecore.training.task import Player, Trained
@@ -23,11 +24,12 @@ from stylecore.training.tasks.conditional import LOSSES, StyleMeasure
 
 MIXTURES: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
-        "structured": LOSSES,
-        "perceptual": {**dict.fromkeys(LOSSES, 0.0), "style": 1.0, "content": 1.0, "smoothness": 0.3},
+        "structured": {**LOSSES, "grid": 1.0},
+        "perceptual": {**dict.fromkeys(LOSSES, 0.0), "style": 1.0, "content": 1.0, "smoothness": 0.3, "grid": 0.0},
     }
 )
 """How hard each loss pulls unless the style says otherwise: our own mixture, and the paper's three."""
+_GRID = 5 / 255
 _LAST_LAYER = ("deconv3.conv2d.weight", "deconv3.conv2d.bias")
 
 
@@ -76,7 +78,7 @@ class FeedForwardTask:
         draws = torch.Generator().manual_seed(self._material.seed * 1_000_003 + iteration)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self._settings.reduced_precision):
             rendered = self.network(content * LEVELS).float()
-        found = self._measure.losses(rendered, content, draws)
+        found = {**self._measure.losses(rendered, content, draws), "grid": grid_loss(rendered)}
         return {name: value.mean() * self._pulls[name] for name, value in found.items() if self._pulls[name]}
 
     def trained(self) -> Trained:
@@ -85,13 +87,23 @@ class FeedForwardTask:
         return Trained(FAMILY.name, self._architecture.describe(), packed, {self._style.name: self._style.pixels})
 
 
+def grid_loss(pictures: Tensor) -> Tensor:
+    """How far the mean colours of the places within the network's stride are apart: 1 for a spread of five grey levels.
+
+    Enlarging by repeated pixels leaves a grid, which Gram matrices take for a texture; those that were published for
+    this network have it too.
+    """
+    places = functional.pixel_unshuffle(pictures, STRIDE_PX).mean((2, 3)).view(len(pictures), 3, STRIDE_PX**2)
+    return places.var(dim=2, correction=0).mean(1) / _GRID**2
+
+
 def _scaled(tensors: Mapping[str, Tensor], factor: float) -> dict[str, Tensor]:
     return {name: value.float() * factor if name in _LAST_LAYER else value for name, value in tensors.items()}
 
 
 def _pulls(style: StyleImage, mixture: str) -> dict[str, float]:
-    if odd := sorted(set(style.pull) - set(LOSSES)):
-        raise StyleError(f"a pull {odd[0]!r} on the style {style.name}", f"one of {', '.join(LOSSES)}")
+    if odd := sorted(set(style.pull) - set(MIXTURES[mixture])):
+        raise StyleError(f"a pull {odd[0]!r} on the style {style.name}", f"one of {', '.join(MIXTURES[mixture])}")
     if style.taught_by is not None:
         raise StyleError(f"{style.name} taught by a painter", "a style learnt from its picture", "Leave out taught_by.")
     return {**MIXTURES[mixture], **style.pull}

@@ -1,7 +1,8 @@
 """Image to image without pairs, as CUT trains it (Park et al., 2020, arXiv:2007.15651): a critic wants patches like the
 style's, and patches of the result must stay like the ones at their places in the input and unlike all others.
 
-The styles of the material are all pictures of one kind, which is what is learnt; the first of them stands for it.
+The styles of the material are all pictures of one kind, which is what is learnt, and so are their targets where they
+have some; the first style stands for it.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ class UnpairedTask:
         if any(style.pull or style.taught_by for style in material.styles):
             raise StyleError("pulls or a painter for unpaired training", "pictures alone", "Use the settings instead.")
         self._settings, self._material, self._architecture = settings, material, settings.architecture()
-        self._wanted = [Image.fromarray(style.pixels) for style in material.styles]
+        wanted = (style.targets or [Image.fromarray(style.pixels)] for style in material.styles)
+        self._wanted = [(pictures, place) for pictures in wanted for place in range(len(pictures))]
         thin, middle = self._architecture.channels, self._architecture.blocks // 2 + 1
         self._stages = ("picture", "down1", "down2", "block1", f"block{middle}")[: 5 if middle > 1 else 4]
         widths = (3, 2 * thin, 4 * thin, 4 * thin, 4 * thin)[: len(self._stages)]
@@ -116,7 +118,8 @@ class UnpairedTask:
     def _style_crops(self, iteration: int, crop_px: int) -> Tensor:
         rng = np.random.default_rng([self._material.seed, iteration, _STYLE_CROPS])
         chosen = rng.integers(len(self._wanted), size=self._settings.batch)
-        crops = np.stack([np.asarray(photo_crop(self._wanted[int(index)], crop_px, rng)) for index in chosen])
+        pictures = (pictures[place] for pictures, place in (self._wanted[int(index)] for index in chosen))
+        crops = np.stack([np.asarray(photo_crop(picture, crop_px, rng)) for picture in pictures])
         return torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 

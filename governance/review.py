@@ -6,22 +6,23 @@ enough. Reviewers' words are kept as given, but bounded and without characters t
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from governance import items
 from governance.db import Database
 from governance.errors import ReviewError
-from governance.events import EventKind
+from governance.events import EventKind, item_subject
 from governance.items import Item, ItemState
+from governance.names import same_person
 from governance.plain_text import require_plain
-from governance.tables.work import ITEMS, REVIEWS, ItemRow, ReviewRow
+from governance.tables.base import instant_of
+from governance.tables.work import ITEMS, REVIEWS, EventRow, ItemRow, ReviewRow
 from governance.transitions import Move, move
 from stylecore.data import Digest
 
@@ -85,6 +86,7 @@ class _Said:
     verdict: Verdict
     reason: ReviewReason
     note: str
+    batch: str | None
 
 
 def queue(
@@ -105,9 +107,14 @@ def show(db: Database, item_id_prefix: str) -> Held:
         return Held(items.item_of(rows[0]), _reviews(connection, rows[0]["item_id"], rows[0]["times_held"]))
 
 
-def approve(db: Database, item_id: Digest, reviewer: str, reason: ReviewReason, note: str = "") -> ReviewOutcome:
-    """One yes. With four eyes the first yes leaves the item in review; the second, by somebody else, approves it."""
-    said = _said(reviewer, Verdict.APPROVE, reason, note)
+def approve(
+    db: Database, item_id: Digest, reviewer: str, reason: ReviewReason, note: str = "", *, batch: str | None = None
+) -> ReviewOutcome:
+    """One yes. With four eyes the first yes leaves the item in review; the second, by somebody else, approves it.
+
+    ``batch`` is shared by all that one act decides, so that it can be told from words given one by one.
+    """
+    said = _said(reviewer, Verdict.APPROVE, reason, note, batch)
     with db.write() as connection:
         row = _held_row(connection, item_id)
         earlier = [each for each in _reviews(connection, item_id, row["times_held"]) if each.counts]
@@ -120,13 +127,15 @@ def approve(db: Database, item_id: Digest, reviewer: str, reason: ReviewReason, 
     return ReviewOutcome(item_id, target, approvals, needed)
 
 
-def reject(db: Database, item_id: Digest, reviewer: str, reason: ReviewReason, note: str = "") -> ReviewOutcome:
+def reject(
+    db: Database, item_id: Digest, reviewer: str, reason: ReviewReason, note: str = "", *, batch: str | None = None
+) -> ReviewOutcome:
     """One no ends the item, whoever said yes before."""
-    said = _said(reviewer, Verdict.REJECT, reason, note)
+    said = _said(reviewer, Verdict.REJECT, reason, note, batch)
     with db.write() as connection:
         row = _held_row(connection, item_id)
         earlier = [each for each in _reviews(connection, item_id, row["times_held"]) if each.counts]
-        if any(_same_person(each.reviewer, said.reviewer) for each in earlier):
+        if any(same_person(each.reviewer, said.reviewer) for each in earlier):
             raise _already_said(item_id, said.reviewer)
         _keep(connection, row, said, ItemState.REJECTED, EventKind.ITEM_REVIEW_REJECTED)
     return ReviewOutcome(item_id, ItemState.REJECTED, len(earlier), int(row["approvals_needed"]))
@@ -139,7 +148,7 @@ def reviews_of(db: Database, item_id: Digest) -> tuple[Review, ...]:
         return _reviews(connection, item_id, held or 0)
 
 
-def _said(reviewer: str, verdict: Verdict, reason: ReviewReason, note: str) -> _Said:
+def _said(reviewer: str, verdict: Verdict, reason: ReviewReason, note: str, batch: str | None) -> _Said:
     name = require_plain(reviewer, "the reviewer's name", max_chars=100, error=ReviewError)
     try:
         reason = ReviewReason(reason)
@@ -148,7 +157,8 @@ def _said(reviewer: str, verdict: Verdict, reason: ReviewReason, note: str) -> _
         raise ReviewError(f"no reason {str(reason)[:40]!r}", f"one of {known}") from None
     needs_note = reason is ReviewReason.OTHER
     note = require_plain(note, "the note", max_chars=MAX_NOTE_CHARS, may_be_empty=not needs_note, error=ReviewError)
-    return _Said(name, verdict, reason, note)
+    batch = None if batch is None else require_plain(batch, "the batch", max_chars=40, error=ReviewError)
+    return _Said(name, verdict, reason, note, batch)
 
 
 def _held_row(connection: Connection, item_id: Digest) -> Mapping[Any, Any]:
@@ -162,9 +172,9 @@ def _held_row(connection: Connection, item_id: Digest) -> Mapping[Any, Any]:
 
 def _require_other_eyes(row: Mapping[Any, Any], earlier: list[Review], said: _Said) -> None:
     item_id: Digest = row["item_id"]
-    if any(_same_person(each.reviewer, said.reviewer) for each in earlier):
+    if any(same_person(each.reviewer, said.reviewer) for each in earlier):
         raise _already_said(item_id, said.reviewer)
-    if row["approvals_needed"] > 1 and _same_person(row["asked_by"], said.reviewer):
+    if row["approvals_needed"] > 1 and same_person(row["asked_by"], said.reviewer):
         raise ReviewError(
             f"{said.reviewer} asked for item {item_id.short}, which needs four eyes", "two people who did not ask"
         )
@@ -179,11 +189,23 @@ def _keep(connection: Connection, row: Mapping[Any, Any], said: _Said, target: I
         "reason_code": str(said.reason),
         "note": said.note,
         "at": datetime.now(UTC),
+        "held_at": _held_at(connection, row["item_id"]),
+        "batch": said.batch,
+        "own": same_person(row["asked_by"], said.reviewer),
     }
     connection.execute(insert(REVIEWS), review)
     told = {"reason": said.reason, "note": said.note, "rendition_digest": row["rendition_digest"]}
     # The item's own reasons stay: they say why it was held. What the reviewer found is in the review.
     move(connection, [Move(row["item_id"], ItemState.IN_REVIEW, target, kind, said.reviewer, told)], run_id=None)
+
+
+def _held_at(connection: Connection, item_id: Digest) -> datetime | None:
+    """When it last began to wait. The ledger knows: the item's own time moves with every word that is said of it."""
+    held = select(func.max(EventRow.seq)).where(
+        EventRow.subject == item_subject(item_id), EventRow.kind == EventKind.ITEM_REVIEW_HELD
+    )
+    at = connection.execute(select(EventRow.at).where(EventRow.seq == held.scalar_subquery())).scalar_one_or_none()
+    return None if at is None else instant_of(at)
 
 
 def _reviews(connection: Connection, item_id: Digest, times_held: int) -> tuple[Review, ...]:
@@ -200,15 +222,6 @@ def _reviews(connection: Connection, item_id: Digest, times_held: int) -> tuple[
         )
         for row in connection.execute(wanted).mappings()
     )
-
-
-def _same_person(one: str, other: str) -> bool:
-    """Spelling a name otherwise does not make it somebody else's."""
-    return _folded(one) == _folded(other)
-
-
-def _folded(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def _already_said(item_id: Digest, reviewer: str) -> ReviewError:

@@ -32,7 +32,7 @@ from governance.policy_question import (
     reduced,
     style_entity,
 )
-from governance.policy_rules import SHIPPED_POLICIES, RuleBook, read_rule_book
+from governance.policy_rules import SHIPPED_POLICIES, PolicyFiles, RuleBook, read_rule_book, rule_book
 from stylecore.data import AssetFacts, Digest, Reason, StyleRef, canonical_json
 
 __all__ = [
@@ -140,9 +140,18 @@ class Policy:
         """
         return cls(read_rule_book(SHIPPED_POLICIES, folder) if with_shipped else read_rule_book(folder))
 
+    @classmethod
+    def from_files(cls, files: Sequence[tuple[str, str]]) -> Self:
+        """A policy that was in force once, from the recorded names and texts of its files."""
+        return cls(rule_book(files, "the recorded files"))
+
     @property
     def digest(self) -> Digest:
         return self._book.digest
+
+    @property
+    def files(self) -> PolicyFiles:
+        return self._book.files
 
     def check(
         self, facts: AssetFacts, terms: StyleTerms, purpose: Purpose, on: date, action: Action = "restyle"

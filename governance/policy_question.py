@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from governance.plain_text import made_plain
 from stylecore.data import AssetFacts, StyleRef
 
 Action = Literal["restyle", "publish"]
-Fact = str | bool
+Fact = str | bool | tuple[str, ...]
 
 ASSET_ATTRIBUTES: Mapping[str, Fact] = {
     "class": "",
@@ -21,12 +21,22 @@ ASSET_ATTRIBUTES: Mapping[str, Fact] = {
     "shows_person": False,
     "consent": "",
     "consent_until": "1970-01-01",
+    "licence_lapse": "",
+    "consent_lapse": "",
+    "licensed_classes": (),
+    "licensed_channels": (),
+    "licensed_territories": (),
 }
 """Each attribute of an asset in the schema, with what stands in for its value when no rule reads the value itself."""
 
 ASSET_DAYS = frozenset({"rights_until", "consent_until"})
+_FROM_REGISTER = frozenset(
+    {"licence_lapse", "consent_lapse", "licensed_classes", "licensed_channels", "licensed_territories"}
+)
+"""Facts that most assets do not have: where there is none, a statement does not speak of it."""
+
 STYLE_ATTRIBUTES = frozenset(
-    {"name", "version", "package_digest", "approved", "licence", "valid_until"}
+    {"name", "version", "package_digest", "approved", "licence", "licence_lapse", "valid_until"}
     | {"asset_classes", "channels", "territories"}
 )
 CONTEXT_ATTRIBUTES = frozenset({"style", "channel", "territory", "today"})
@@ -52,6 +62,8 @@ class StyleTerms:
     asset_classes: frozenset[str]
     channels: frozenset[str]
     territories: frozenset[str]
+    licence_lapse: str | None = None
+    """Why the licence is not in force, said after its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +122,16 @@ def reduced(question: Question, reads: Reads) -> ReducedQuestion:
         question.action,
         question.purpose,
         question.on,
-        question.terms,
+        _terms_seen(question.terms, reads),
         tuple(attributes),
         tuple((name, tags[name]) for name in sorted(seen)),
     )
+
+
+def _terms_seen(terms: StyleTerms, reads: Reads) -> StyleTerms:
+    """The schema of an older policy has no lapse of a licence, and need not have: no rule of it speaks of one."""
+    seen = terms.licence_lapse is None or "licence_lapse" in reads.values | reads.presences
+    return terms if seen else replace(terms, licence_lapse=None)
 
 
 def asset_attributes(facts: AssetFacts) -> dict[str, Fact]:
@@ -126,6 +144,11 @@ def asset_attributes(facts: AssetFacts) -> dict[str, Fact]:
         "shows_person": facts.shows_person,
         "consent": facts.consent or None,
         "consent_until": _iso(facts.consent_until),
+        "licence_lapse": facts.licence_lapse,
+        "consent_lapse": facts.consent_lapse,
+        "licensed_classes": _sorted(facts.licensed_classes),
+        "licensed_channels": _sorted(facts.licensed_channels),
+        "licensed_territories": _sorted(facts.licensed_territories),
     }
     return {name: value for name, value in known.items() if value is not None}
 
@@ -150,6 +173,8 @@ def style_entity(name: str, terms: StyleTerms) -> dict[str, Any]:
     }
     if terms.valid_until is not None:
         attributes["valid_until"] = terms.valid_until.isoformat()
+    if terms.licence_lapse is not None:
+        attributes["licence_lapse"] = terms.licence_lapse
     return {"uid": _uid("Style", name), "attrs": attributes, "parents": []}
 
 
@@ -171,7 +196,8 @@ def cedar_request(asset: str, style: str, question: ReducedQuestion) -> dict[str
 REASON_WORDS = frozenset(
     {"action", "asked_by", "channel", "territory", "today", "style"}
     | (ASSET_ATTRIBUTES.keys() - {"derivatives_allowed", "shows_person"})
-    | {f"style_{name}" for name in ("licence", "valid_until", "asset_classes", "channels", "territories")}
+    | {f"style_{name}" for name in ("licence", "licence_lapse", "valid_until", "asset_classes")}
+    | {"style_channels", "style_territories"}
 )
 """The ``{words}`` a rule's reason may use: an attribute of the asset by its name, one of the style as ``style_...``."""
 
@@ -187,6 +213,7 @@ def reason_words(question: Question) -> dict[str, str]:
         "today": question.on.isoformat(),
         "style": str(terms.style),
         "style_licence": terms.licence,
+        "style_licence_lapse": terms.licence_lapse or "is in force",
         "style_valid_until": _iso(terms.valid_until),
         "style_asset_classes": _listed(terms.asset_classes),
         "style_channels": _listed(terms.channels),
@@ -196,6 +223,11 @@ def reason_words(question: Question) -> dict[str, str]:
         "rights_until": _iso(facts.rights_until),
         "consent": facts.consent,
         "consent_until": _iso(facts.consent_until),
+        "licence_lapse": facts.licence_lapse or "is in force",
+        "consent_lapse": facts.consent_lapse,
+        "licensed_classes": _limits(facts.licensed_classes),
+        "licensed_channels": _limits(facts.licensed_channels),
+        "licensed_territories": _limits(facts.licensed_territories),
     }
     return {name: made_plain(word or "none on record", max_chars=120) for name, word in words.items()}
 
@@ -205,8 +237,11 @@ def asked_facts(question: Question) -> dict[str, str | bool | None]:
 
     An unknown fact is spelled out as ``None``, so that a statement shows what was not known.
     """
-    unknown: dict[str, str | bool | None] = dict.fromkeys(ASSET_ATTRIBUTES)
-    asset = {f"asset_{name}": value for name, value in {**unknown, **asset_attributes(question.facts)}.items()}
+    unknown: dict[str, str | bool | None] = dict.fromkeys(
+        name for name in ASSET_ATTRIBUTES if name not in _FROM_REGISTER
+    )
+    known = {name: _signable(value) for name, value in asset_attributes(question.facts).items()}
+    asset = {f"asset_{name}": value for name, value in {**unknown, **known}.items()}
     return {
         "action": question.action,
         "asked_by": question.purpose.asked_by,
@@ -232,6 +267,18 @@ def _same_side_of(today: date, day: str) -> str:
 
 def _iso(day: date | None) -> str | None:
     return None if day is None else day.isoformat()
+
+
+def _signable(value: Fact) -> str | bool:
+    return "|".join(value) if isinstance(value, tuple) else value
+
+
+def _sorted(words: frozenset[str] | None) -> tuple[str, ...] | None:
+    return None if words is None else tuple(sorted(words))
+
+
+def _limits(words: frozenset[str] | None) -> str:
+    return "any" if words is None else _listed(words)
 
 
 def _listed(words: Iterable[str]) -> str:

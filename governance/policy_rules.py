@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 
@@ -38,6 +38,10 @@ _KNOWN_ATTRIBUTES = ASSET_ATTRIBUTES.keys() | STYLE_ATTRIBUTES | CONTEXT_ATTRIBU
 _NAMELESS = {"Asset": "its attributes or tags", "Style": "context.style.name, .version or .package_digest"}
 
 
+PolicyFiles = tuple[tuple[str, str], ...]
+"""Name and text of every file of a policy, the schema's with them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One ``permit`` or ``forbid``. Its ``@id`` is the reason code, its ``@reason`` the text for people."""
@@ -61,6 +65,7 @@ class RuleBook:
     """All rules of a policy, parsed and validated, with the digest of the files that they were read from."""
 
     rules: tuple[Rule, ...]
+    files: PolicyFiles
     digest: Digest
     schema: cedarpy.Schema
     policy_set: cedarpy.PolicySet
@@ -82,19 +87,30 @@ class _Statement:
 
 def read_rule_book(*folders: Path) -> RuleBook:
     """The rules of these folders together. Each file is read once, and those very bytes are digested and parsed."""
-    schema_text = _read(SHIPPED_POLICIES / SCHEMA_NAME)
-    schema = cedarpy.Schema.from_str(schema_text)
-    files = [(path.name, _read(path)) for folder in folders for path in _rule_files(folder, schema_text)]
-    statements = [statement for name, text in files for statement in _statements(name, text)]
+    return rule_book(read_files(*folders), ", ".join(str(folder) for folder in folders))
+
+
+def read_files(*folders: Path) -> PolicyFiles:
+    """What a policy is made of: name and text of its files, and of the schema in force."""
+    schema_text = read_text(SHIPPED_POLICIES / SCHEMA_NAME)
+    files = [(path.name, read_text(path)) for folder in folders for path in _rule_files(folder, schema_text)]
+    return (*files, (SCHEMA_NAME, schema_text))
+
+
+def rule_book(files: Sequence[tuple[str, str]], origin: str) -> RuleBook:
+    """The rules in these files, which need not lie in a folder any more: a policy that was in force is kept so."""
+    schema = cedarpy.Schema.from_str(next(text for name, text in files if name == SCHEMA_NAME))
+    rule_files = [(name, text) for name, text in files if name != SCHEMA_NAME]
+    statements = [statement for name, text in rule_files for statement in _statements(name, text)]
     rules = tuple(_rule(statement, schema) for statement in statements)
     if not rules:
         raise PolicyError(
-            f"there is no rule in {', '.join(str(folder) for folder in folders)}",
+            f"there is no rule in {origin}",
             "at least one permit in a *.cedar file",
             f"Begin with a copy of {SHIPPED_POLICIES}",
         )
     _refuse_duplicates(rules)
-    return RuleBook(rules, _digest([*files, (SCHEMA_NAME, schema_text)]), schema, policy_set_of(rules), _reads(rules))
+    return RuleBook(rules, tuple(files), digest_of(files), schema, policy_set_of(rules), _reads(rules))
 
 
 def policy_set_of(rules: Iterable[Rule]) -> cedarpy.PolicySet:
@@ -122,7 +138,7 @@ def _rule_files(folder: Path, schema_text: str) -> list[Path]:
             f"only *.cedar files, {SCHEMA_NAME} and *.md notes",
             "Rename it or take it out",
         )
-    if any(entry.name == SCHEMA_NAME and _read(entry) != schema_text for entry in entries):
+    if any(entry.name == SCHEMA_NAME and read_text(entry) != schema_text for entry in entries):
         raise PolicyError(
             f"{folder / SCHEMA_NAME} differs from the schema in force",
             "the same text or no schema",
@@ -135,7 +151,7 @@ def _belongs(entry: Path) -> bool:
     return entry.is_file() and (entry.suffix in {".cedar", ".md"} or entry.name == SCHEMA_NAME)
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_FILE_BYTES + 1)
@@ -148,7 +164,7 @@ def _read(path: Path) -> str:
         raise PolicyError(f"{path} is not text (byte {problem.start})", "UTF-8") from problem
 
 
-def _digest(files: Iterable[tuple[str, str]]) -> Digest:
+def digest_of(files: Iterable[tuple[str, str]]) -> Digest:
     """What identifies a policy: names and contents, in any order of folders."""
     return Digest.of(canonical_json(sorted((name, Digest.of(text.encode())) for name, text in files)))
 
@@ -176,7 +192,21 @@ def _line(text: str, position: int) -> int:
     return text.count("\n", 0, position) + 1
 
 
+def plain_rules(file: str, text: str, schema: cedarpy.Schema) -> tuple[Rule, ...]:
+    """The rules of one file by any schema: parsed, valid, each with an id of its own and a reason."""
+    rules = tuple(_plain_rule(statement, schema) for statement in _statements(file, text))
+    _refuse_duplicates(rules)
+    return rules
+
+
 def _rule(statement: _Statement, schema: cedarpy.Schema) -> Rule:
+    rule = _plain_rule(statement, schema)
+    _check_reason_words(statement, rule.reason)
+    _check_names(statement, rule.template)
+    return rule
+
+
+def _plain_rule(statement: _Statement, schema: cedarpy.Schema) -> Rule:
     template = _parsed(statement)
     _validate(statement, schema)
     rule_id, reason = template.annotations.get("id", ""), template.annotations.get("reason", "")
@@ -192,8 +222,6 @@ def _rule(statement: _Statement, schema: cedarpy.Schema) -> Rule:
             '@reason("...") with the reason in plain words',
             "Whoever is refused has to be told why",
         )
-    _check_reason_words(statement, reason)
-    _check_names(statement, template)
     return Rule(rule_id, reason, statement.where, template)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from cedarpy import pst
 
+from governance.access_rules import AccessRules
 from governance.policy_rules import Rule, RuleBook
 from governance.policy_words import all_in_words
 
@@ -15,8 +16,6 @@ _WORD = re.compile(r"\{([a-z_]+)\}")
 
 def sheet(book: RuleBook) -> str:
     """Markdown. Its digest is the policy's own, so that a printed page can be matched with what was in force."""
-    permits = [rule for rule in book.rules if not rule.forbids]
-    forbids = [rule for rule in book.rules if rule.forbids]
     lines = [
         "# The policy in plain English",
         "",
@@ -25,14 +24,30 @@ def sheet(book: RuleBook) -> str:
         "Nothing is allowed unless a rule under “Allowed” says so. One rule under “Refused” is enough to refuse, and "
         "every one that applies is told as a reason.",
         "",
-        "## Allowed",
-        "",
-        *_told(permits, "Allowed"),
-        "## Refused",
-        "",
-        *_told(forbids, "Refused"),
+        *_both(book.rules),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def access_sheet(rules: AccessRules) -> str:
+    """The same of who may do what."""
+    lines = [
+        "# Who may do what",
+        "",
+        f"Rules {rules.digest}.",
+        "",
+        "Nobody may do anything unless a rule under “Allowed” says so. One rule under “Refused” is enough to refuse. "
+        "As long as nobody has a role, everybody may do everything that is not refused.",
+        "",
+        *_both(rules.rules.values()),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _both(rules: Collection[Rule]) -> Iterator[str]:
+    forbids = [rule for rule in rules if rule.forbids]
+    yield from ("## Allowed", "", *_told([rule for rule in rules if not rule.forbids], "Allowed"))
+    yield from ("## Refused", "", *_told(forbids, "Refused"))
 
 
 def _told(rules: list[Rule], verdict: str) -> Iterator[str]:
@@ -57,12 +72,18 @@ def _for_whom(template: pst.Template) -> str:
     match template.principal:
         case pst.ScopeEq(entity=pst.EntityUid(id=person)):
             parts.append(f" to {person}")
+        case pst.ScopeIn(entity=pst.EntityUid(id=role)):
+            parts.append(f" to people in the role {_spaced(role)}")
     match template.action:
         case pst.ActionEq(entity=action):
-            parts.append(f" to {action.id}")
+            parts.append(f" to {_spaced(action.id)}")
         case pst.ActionIn(entities=actions):
-            parts.append(f" to {' or '.join(str(action.id) for action in actions)}")
+            parts.append(f" to {' or '.join(_spaced(action.id) for action in actions)}")
     return "".join(parts)
+
+
+def _spaced(name: object) -> str:
+    return str(name).replace("_", " ")
 
 
 def _blank(word: re.Match[str]) -> str:

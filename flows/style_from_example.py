@@ -7,16 +7,12 @@ like any other.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from flows.errors import UsageError
-from registry.manifest import SLUG, StyleEntry
+from flows.one_style import Said, before_and_after, describe, made_whole, refuse_taken
 from registry.package import WEIGHTS, StylePackage, weights_of
-from registry.packing import write_package
 from stylecore.image import Pixels, decode
 from stylecore.image_problems import Limits
 from stylecore.styles.base import StyleModel, StyleSource
@@ -76,26 +72,17 @@ def style_from_example(package: StylePackage, picture: Path, example: Example, o
             f"a package of {' or '.join(READS_EXAMPLES)}",
             "The other families learn a style by training.",
         )
-    if re.fullmatch(SLUG, example.name) is None:
-        raise UsageError(f"a style named {example.name[:80]!a}", "lower-case letters, digits and hyphens")
-    if out.exists():
-        raise UsageError(f"{out} exists", "a folder to be made", "Move it away, or name another with --to.")
+    refuse_taken(example.name, out)
     reference = example_pixels(picture_bytes(picture), picture.name)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=out.parent, prefix=".example-") as temporary:
-        folder = emptied(Path(temporary) / "package")
-        style = _fill(folder, package, reference, example)
-        write_package(
-            folder,
-            package=example.name,
-            family=package.family,
-            architecture=package.architecture,
-            styles=[_entry(style, example)],
-            controls=package.controls,
-            licence=example.licence,
-        )
-        folder.rename(out)
+    with made_whole(out) as folder:
+        style = _fill(emptied(folder), package, reference, example)
+        found = measured(style, [sample.picture for sample in samples()])
+        describe(folder, said_of(example), style, package.architecture, found)
     return StylePackage.read(out)
+
+
+def said_of(example: Example) -> Said:
+    return Said(example.name, example.title, example.description, example.licence)
 
 
 def example_pixels(content: bytes, file_name: str) -> Pixels:
@@ -129,7 +116,7 @@ def _fill(folder: Path, package: StylePackage, reference: Pixels, example: Examp
     shown = samples()
     write_previews(folder, [model], shown)
     write_rights(folder, [_right_of(folder, example), *_inherited(package), *(each.right for each in shown)])
-    (folder / "CARD.md").write_text(_card(package, example, [each.name for each in shown]), encoding="utf-8")
+    (folder / "CARD.md").write_text(_card(package, example), encoding="utf-8")
     return model
 
 
@@ -146,25 +133,9 @@ def _inherited(package: StylePackage) -> list[Right]:
     return [Right(each.what, each.source, each.licence, each.holder, each.digest) for each in kept]
 
 
-def _entry(model: StyleModel, example: Example) -> StyleEntry:
-    found = measured(model, [sample.picture for sample in samples()])
-    return StyleEntry(
-        name=example.name,
-        index=0,
-        title=example.title,
-        description=example.description,
-        reference=f"references/{example.name}.jpg",
-        preview=f"previews/{example.name}.jpg",
-        suggested_bounds=found.bounds(),
-        measured=found.medians,
-    )
-
-
-def _card(package: StylePackage, example: Example, shown: Sequence[str]) -> str:
-    after = [example.name, *(f"{example.name}_{name}" for name in shown[1:])]
-    pairs = zip(shown, after, strict=True)
+def _card(package: StylePackage, example: Example) -> str:
     own = _CARD.format(
-        pictures="\n".join(f"| ![before](previews/before_{a}.jpg) | ![after](previews/{b}.jpg) |" for a, b in pairs),
+        pictures=before_and_after(example.name),
         package=package.name,
         digest=package.digest,
         **asdict(example),

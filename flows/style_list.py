@@ -8,7 +8,7 @@ from typing import Any
 
 from flows.wiring import Services
 from governance import approvals
-from governance.approvals import Approval
+from governance.approvals import Approval, Terms
 from stylecore.data import StyleRef
 
 
@@ -28,9 +28,10 @@ class ListedStyle:
 
     def cells(self) -> tuple[str, ...]:
         package = f"{self.package} {self.style.package_digest.short}"
-        return self.style.name, str(self.style.version), self.state, package, self._terms()
+        return self.style.name, str(self.style.version), self.state, package, self.terms
 
-    def _terms(self) -> str:
+    @property
+    def terms(self) -> str:
         if self.approval is None:
             return ""
         terms = self.approval.terms
@@ -42,12 +43,13 @@ class ListedStyle:
     def as_dict(self) -> dict[str, Any]:
         told: dict[str, Any] = {**asdict(self.style), "package": self.package, "state": self.state}
         if self.approval is not None:
-            terms = asdict(self.approval.terms)
             told["approved_by"] = self.approval.approved_by
-            told["terms"] = {
-                name: sorted(each) if isinstance(each, frozenset) else each for name, each in terms.items()
-            }
+            told["terms"] = terms_as_dict(self.approval.terms)
         return told
+
+
+def terms_as_dict(terms: Terms) -> dict[str, Any]:
+    return {name: sorted(each) if isinstance(each, frozenset) else each for name, each in asdict(terms).items()}
 
 
 def listed_styles(services: Services) -> list[ListedStyle]:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from governance import ledger
+from governance import approval_notes, evaluations, ledger
+from governance.approval_rules import Basis, BreakGlass, Standard, require_basis
 from governance.db import Database
 from governance.errors import IntegrityError, PolicyError, UsageError
 from governance.events import EventKind, NewEvent, style_subject
+from governance.licences import earliest_end
 from governance.plain_text import made_plain, require_plain
 from governance.policy_question import StyleTerms
+from governance.signed_notes import NoteSigner, NoteVerifier
+from governance.tables.base import instant_text
 from governance.tables.rights import STYLE_APPROVALS, StyleApprovalRow
-from governance.tables.work import EventRow
 from stylecore.data import Digest, StyleRef, canonical_json
 
 ANY = "*"
@@ -77,27 +80,82 @@ class Approval:
         )
 
 
-def approve(db: Database, style: StyleRef, terms: Terms, actor: str) -> Approval:
-    """Allows a style version under these terms, or changes its terms. The same again changes and records nothing."""
-    actor = require_plain(actor, "the approver")
+def approve(
+    db: Database,
+    style: StyleRef,
+    terms: Terms,
+    actor: str,
+    *,
+    signer: NoteSigner,
+    standard: Standard,
+    emergency: BreakGlass | None = None,
+    now: datetime | None = None,
+) -> Approval:
+    """Allows a style version under these terms, or changes its terms. The same again changes and records nothing.
+
+    What it rests on is looked at in the transaction that gives it. ``standard`` is that in force here. An emergency
+    sets the gates and the second person aside, not the rights, and ends by itself.
+    """
+    actor, at = require_plain(actor, "the approver"), now or datetime.now(UTC)
+    if emergency is not None:
+        emergency.require_short(at.date())
+        terms = replace(terms, valid_until=earliest_end(terms.valid_until, emergency.until))
     with db.write() as connection:
         before = _find(connection, style.name, style.version)
         if before is not None:
             _require_approvable(before, style)
-            if before.state is ApprovalState.APPROVED and before.terms == terms:
+            if before.terms == terms and emergency is None and _stands(connection, before, signer.verifier):
                 return before
-        approval = Approval(style, terms, actor, datetime.now(UTC), ApprovalState.APPROVED)
+        basis = require_basis(
+            connection, style, terms.licence_id, actor, standard=standard, on=at.date(), emergency=emergency
+        )
+        approval = Approval(style, terms, actor, at, ApprovalState.APPROVED)
         _replace(connection, approval)
-        event = NewEvent(EventKind.STYLE_APPROVED, actor, style_subject(style), _told(approval))
-        ledger.append(connection, [event])
+        told = {**_told(approval), **_rests_on(basis)}
+        if emergency is not None:
+            ledger.append(connection, [_broken_glass(approval, emergency, told["set_aside"])], at=at)
+        said = {**told, **_signed_of(approval), "event": approval_notes.next_event(connection)}
+        body = {**told, "note": approval_notes.signed(signer, said)}
+        ledger.append(connection, [NewEvent(EventKind.STYLE_APPROVED, actor, style_subject(style), body)], at=at)
     return approval
+
+
+def _stands(connection: Connection, approval: Approval, verifier: NoteVerifier) -> bool:
+    """Whether nothing would be new in giving it again. One that was given in an emergency is worth giving properly."""
+    if approval.state is not ApprovalState.APPROVED:
+        return False
+    try:
+        said = approval_notes.standing(connection, approval.style, verifier)
+        approval_notes.require_same(approval.style, _signed_of(approval), said)
+    except IntegrityError:
+        return False
+    return not said.get("set_aside")
+
+
+def _broken_glass(approval: Approval, emergency: BreakGlass, set_aside: Sequence[str]) -> NewEvent:
+    told = {"why": emergency.why, "until": emergency.until.isoformat(), "set_aside": list(set_aside)}
+    return NewEvent(EventKind.BREAK_GLASS, approval.approved_by, style_subject(approval.style), told)
+
+
+def _rests_on(basis: Basis) -> dict[str, Any]:
+    found = basis.evaluation
+    named = {} if found is None else {**evaluations.evidence(found), "passed": found.passed}
+    return {**named, "set_aside": [reason.code for reason in basis.set_aside]}
+
+
+def require_signed(db: Database, approval: Approval, verifier: NoteVerifier) -> None:
+    """Raises an ``IntegrityError`` unless the ledger's last word on the version is an approval that says just this,
+    signed with this key. Whoever can only write to the database cannot make one."""
+    with db.read() as connection:
+        said = approval_notes.standing(connection, approval.style, verifier)
+    approval_notes.require_same(approval.style, _signed_of(approval), said)
 
 
 def current(db: Database, name: str, version: int | None = None) -> Approval | None:
     """The approval in force of that version, or else the one most recently given for that style. Whether its licence
     still holds today is policy's question."""
     found = [each for each in all_current(db, name=name) if version is None or each.style.version == version]
-    return max(found, key=lambda each: (each.approved_at, each.style.version), default=None)
+    return max(found, key=_by_time, default=None)
 
 
 def find(db: Database, name: str, version: int) -> Approval | None:
@@ -108,12 +166,20 @@ def find(db: Database, name: str, version: int) -> Approval | None:
 
 def all_current(db: Database, *, name: str | None = None) -> tuple[Approval, ...]:
     """Everything that is allowed now, by name and version."""
+    with db.read() as connection:
+        return _in_force(connection, name)
+
+
+def _in_force(connection: Connection, name: str | None) -> tuple[Approval, ...]:
     wanted = select(STYLE_APPROVALS).where(StyleApprovalRow.state == ApprovalState.APPROVED)
     if name is not None:
         wanted = wanted.where(StyleApprovalRow.name == name)
     wanted = wanted.order_by(StyleApprovalRow.name, StyleApprovalRow.version)
-    with db.read() as connection:
-        return tuple(_approval(row) for row in connection.execute(wanted).mappings())
+    return tuple(_approval(row) for row in connection.execute(wanted).mappings())
+
+
+def _by_time(approval: Approval) -> tuple[datetime, int]:
+    return approval.approved_at, approval.style.version
 
 
 def retire(db: Database, name: str, version: int, actor: str, why: str) -> Approval:
@@ -125,26 +191,27 @@ def revoke(db: Database, name: str, version: int, actor: str, why: str) -> Appro
     return _withdraw(db, name, version, actor, why, ApprovalState.REVOKED, EventKind.STYLE_REVOKED)
 
 
-def record_registered(db: Database, style: StyleRef, actor: str) -> bool:
-    """The ledger learns of a style version once; ``False`` when it knew."""
-    subject = style_subject(style)
-    known = select(EventRow.seq).where(EventRow.subject == subject, EventRow.kind == EventKind.STYLE_REGISTERED)
+def roll_back(db: Database, name: str, actor: str, why: str) -> tuple[Approval, Approval]:
+    """Withdraws the approval in force and so returns to the one given before it; both, the withdrawn one first."""
+    why = require_plain(why, "the reason", max_chars=500)
     with db.write() as connection:
-        if connection.execute(known.limit(1)).first() is not None:
-            return False
-        told = {"package_digest": style.package_digest}
-        ledger.append(connection, [NewEvent(EventKind.STYLE_REGISTERED, actor, subject, told)])
-    return True
-
-
-def record_mismatch(db: Database, style: StyleRef, found: str, actor: str, *, run_id: str | None = None) -> None:
-    """What the registry holds for an approved version is not what was approved. It is not used, and it is told."""
-    told = {"approved": style.package_digest, "found": made_plain(found, 200)}
-    if run_id is not None:
-        told["run"] = run_id
-    with db.write() as connection:
-        event = NewEvent(EventKind.STYLE_DIGEST_MISMATCH, actor, style_subject(style), told)
-        ledger.append(connection, [event])
+        *_, earlier, latest = (None, None, *sorted(_in_force(connection, name), key=_by_time))
+        if latest is None or earlier is None:
+            what = "approved in no version" if latest is None else f"approved in no version but v{latest.style.version}"
+            raise PolicyError(
+                f"{made_plain(name, 60)} is {what}",
+                "an earlier approval to return to",
+                f"`restyle styles approve {made_plain(name, 60)} --version N` approves another version",
+            )
+        _set_state(connection, latest.style, ApprovalState.RETIRED)
+        told = {
+            "package_digest": latest.style.package_digest,
+            "to_version": earlier.style.version,
+            "to_package_digest": earlier.style.package_digest,
+            "why": why,
+        }
+        ledger.append(connection, [NewEvent(EventKind.STYLE_ROLLED_BACK, actor, style_subject(latest.style), told)])
+    return replace(latest, state=ApprovalState.RETIRED), earlier
 
 
 def _require_approvable(before: Approval, style: StyleRef) -> None:
@@ -168,11 +235,15 @@ def _withdraw(
         if before is None or before.state not in allowed:
             stands = "not approved" if before is None else before.state
             raise PolicyError(f"{made_plain(name, 60)} v{version} is {stands}", " or ".join(sorted(allowed)))
-        this = (StyleApprovalRow.name == name, StyleApprovalRow.version == version)
-        connection.execute(update(STYLE_APPROVALS).where(*this).values(state=str(state)))
+        _set_state(connection, before.style, state)
         told = {"package_digest": before.style.package_digest, "why": why}
         ledger.append(connection, [NewEvent(kind, actor, style_subject(before.style), told)])
-    return Approval(before.style, before.terms, before.approved_by, before.approved_at, state)
+    return replace(before, state=state)
+
+
+def _set_state(connection: Connection, style: StyleRef, state: ApprovalState) -> None:
+    this = (StyleApprovalRow.name == style.name, StyleApprovalRow.version == style.version)
+    connection.execute(update(STYLE_APPROVALS).where(*this).values(state=str(state)))
 
 
 def _find(connection: Connection, name: str, version: int) -> Approval | None:
@@ -212,6 +283,18 @@ def _told(approval: Approval) -> dict[str, Any]:
         "asset_classes": sorted(terms.asset_classes),
         "channels": sorted(terms.channels),
         "territories": sorted(terms.territories),
+    }
+
+
+def _signed_of(approval: Approval) -> dict[str, Any]:
+    """All that the present state says of an approval, as it is signed."""
+    style = approval.style
+    return {
+        **_told(approval),
+        "style": style.name,
+        "version": style.version,
+        "approved_by": approval.approved_by,
+        "approved_at": instant_text(approval.approved_at),
     }
 
 

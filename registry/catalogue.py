@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.errors import RegistryError, unknown_name
+from registry.evaluation_runs import ShownEvaluation, keep_evaluation
 from registry.fetching import cache_package, cached_package, changed, download_package, scratch_folder
 from registry.manifest import SLUG
 from registry.mlflow_client import connect, mlflow_errors_as_ours
@@ -114,6 +115,12 @@ class Catalogue:
         with self._asked_to("set the alias") as client:
             client.set_registered_model_alias(ref.name, _checked_alias(alias), str(ref.version))
 
+    def remove_alias(self, name: str, alias: str) -> None:
+        """Takes the label away, if it is there."""
+        with self._asked_to("remove the alias") as client:
+            _model(client, name)
+            client.delete_registered_model_alias(name, _checked_alias(alias))
+
     def alias(self, name: str, alias: str) -> StyleRef | None:
         """The version that carries the label, if any."""
         label = _checked_alias(alias)
@@ -129,6 +136,11 @@ class Catalogue:
             training_run(client, package, recipe_digest, parameters, actor, self._artifact_location) as run,
         ):
             yield run
+
+    def keep_evaluation(self, ref: StyleRef, shown: ShownEvaluation) -> str:
+        """A run for people who look in MLflow: the numbers, the pictures, the report. Returns its id."""
+        with self._asked_to("keep the evaluation") as client:
+            return keep_evaluation(client, ref, shown, self._artifact_location)
 
     @cached_property
     def _client(self) -> MlflowClient:
@@ -203,13 +215,24 @@ def _style_version(version: ModelVersion, aliases: Mapping[str, str]) -> StyleVe
 def _run_of(client: MlflowClient, ref: StyleRef) -> str:
     """The run that holds the files of this version, if the registry's own record still says what ``ref`` says."""
     _model(client, ref.name)
-    version = client.get_model_version(ref.name, str(ref.version))
+    version = _version(client, ref)
     if version.tags.get(PACKAGE_DIGEST) != ref.package_digest:
         raise changed(f"{ref} is tagged with another digest", ref.package_digest)
     run_id: str | None = version.run_id
     if run_id is None or version.source != f"runs:/{run_id}/{ARTIFACT_FOLDER}":
         raise changed(f"{ref} points to other files", ref.package_digest)
     return run_id
+
+
+def _version(client: MlflowClient, ref: StyleRef) -> ModelVersion:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_model_version(ref.name, str(ref.version))
+    except MlflowException as problem:
+        if problem.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        raise changed(f"{ref} is gone", ref.package_digest) from problem
 
 
 def _checked_alias(alias: str) -> str:

@@ -73,7 +73,11 @@ def download_package(client: MlflowClient, run_id: str, digest: Digest, into: Pa
         raise changed(f"{MANIFEST} has the sha256 {Digest.of(content).short}…", digest)
     for name in parse_manifest(content).files:
         _download(client, run_id, name, sizes, into)
-    return StylePackage.read(into, digest)
+    try:
+        return StylePackage.read(into, digest)
+    except (IntegrityError, PackageError) as problem:
+        # Where it was downloaded to is another place every time and tells nobody anything.
+        raise changed(problem.got.replace(f" in {into}", ""), digest) from problem
 
 
 def changed(what: str, digest: Digest) -> IntegrityError:

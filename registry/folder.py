@@ -33,7 +33,7 @@ def limit_bytes(name: str) -> int:
 def sizes_of_files(folder: Path) -> dict[str, int]:
     """Every file of the package folder with its size in bytes, or a ``PackageError`` for what has no place there."""
     sizes: dict[str, int] = {}
-    for name, found in _entries(folder):
+    for name, found in entries(folder):
         if not stat.S_ISREG(found.st_mode):
             raise _out_of_place(folder, name, "is not a plain file")
         if found.st_size > limit_bytes(name):
@@ -46,7 +46,7 @@ def sizes_of_files(folder: Path) -> dict[str, int]:
     return sizes
 
 
-def _entries(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+def entries(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
     """What lies in the folder and in its two known subfolders; links are reported as links and never followed."""
     try:
         for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
@@ -84,6 +84,12 @@ def read_plain_file(folder: Path, name: str) -> bytes:
     """The bytes of one file, bounded once more: it may have grown since it was listed."""
     with _opened(folder, name) as file:
         return file.read(limit_bytes(name) + 1)
+
+
+def head_of_plain_file(folder: Path, name: str, size_bytes: int) -> bytes:
+    """Its first bytes, however large it is."""
+    with _opened(folder, name) as file:
+        return file.read(size_bytes)
 
 
 def digest_plain_file(folder: Path, name: str) -> Digest:

@@ -11,7 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import AfterValidator, ConfigDict, Field, FiniteFloat, PlainValidator, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    PlainValidator,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from registry.errors import PackageError
 from stylecore.data import SCORE_NAMES, Digest
@@ -34,6 +43,10 @@ def _printable(text: str) -> str:
     return text
 
 
+def _one_line(text: str) -> str:
+    return _printable(text) if text else text
+
+
 def _digest(value: object) -> Digest:
     if not isinstance(value, str):
         raise ValueError("must be a sha256 digest")
@@ -51,7 +64,7 @@ Line = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
 Paragraph = Annotated[str, Field(max_length=2000), AfterValidator(_printable)]
 PictureName = Annotated[str, Field(pattern=PICTURE_NAME)]
 FileName = Annotated[str, Field(pattern=FILE_NAME)]
-Sha256 = Annotated[Digest, PlainValidator(_digest)]
+Sha256 = Annotated[Digest, PlainValidator(_digest), WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{64}$"})]
 Numbers = Annotated[Mapping[Annotated[str, AfterValidator(_score_name)], FiniteFloat], Field(max_length=16)]
 ArchitectureKey = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Scalar = bool | int | FiniteFloat | Line
@@ -85,6 +98,10 @@ class RightsEntry:
     licence: Line
     holder: Line
     digest: Sha256 | None = None
+    role: Literal["style image", "training data", "weights", "preview", "other"] | None = None
+    """What it was to the style; where it is not said, it is told by the words of ``what``."""
+    consent: Annotated[str, Field(max_length=200), AfterValidator(_one_line)] = ""
+    """The reference of a person's consent, where one was needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +139,20 @@ def parse_manifest(content: bytes) -> Manifest:
             f"style.json lists no digest for {', '.join(missing)}", "every file of the package under files", REPACK
         )
     return manifest
+
+
+def manifest_schema() -> dict[str, Any]:
+    """The JSON Schema of ``style.json``. Beyond it, names are given once and every picture has a digest."""
+    return _MANIFEST.json_schema()
+
+
+def parse_draft(content: bytes) -> dict[str, Any]:
+    """A ``style.json`` that is yet to be completed: an object, read as strictly as a whole one."""
+    _refuse_ambiguous_json(content, "style.json")
+    draft = json.loads(content)
+    if not isinstance(draft, dict):
+        raise PackageError("style.json is no object", "the fields of a style package", REPACK)
+    return draft
 
 
 def parse_rights(content: bytes) -> tuple[RightsEntry, ...]:

@@ -6,7 +6,7 @@ pins the digest has pinned the style. Nothing in a package is ever executed or u
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -46,12 +46,15 @@ class StylePackage:
     total_bytes: int
 
     @classmethod
-    def read(cls, folder: Path, expected: Digest | None = None) -> Self:
-        """Reads and checks a folder. With ``expected``, it must be exactly that package and no other valid one."""
+    def read(cls, folder: Path, expected: Digest | None = None, beside: Collection[str] = ()) -> Self:
+        """Reads and checks a folder. With ``expected``, it must be exactly that package and no other valid one.
+
+        Nothing else may lie in the folder but files of the names ``beside``, which are no part of the package.
+        """
         sizes = sizes_of_files(folder)
         content = _manifest_bytes(folder, sizes, expected)
         manifest = parse_manifest(content)
-        refuse_unlisted(folder, set(sizes), {MANIFEST, *manifest.files})
+        refuse_unlisted(folder, set(sizes) - {*beside}, {MANIFEST, *manifest.files})
         for name, digest in manifest.files.items():
             _refuse_other_bytes(folder, name, digest_plain_file(folder, name), digest)
         return cls(
@@ -65,7 +68,7 @@ class StylePackage:
             files=dict(manifest.files),
             licence=manifest.licence,
             rights=parse_rights(_checked_bytes(folder, "rights.json", manifest.files)),
-            card=_card_text(_checked_bytes(folder, "CARD.md", manifest.files)),
+            card=card_text(_checked_bytes(folder, "CARD.md", manifest.files)),
             total_bytes=sum(sizes.values()),
         )
 
@@ -96,7 +99,7 @@ def load_styles(
     from stylecore.styles.build import build
 
     entries = [package.style(name) for name in style_names]
-    sources = [StyleSource(entry.index, entry.name, _reference_pixels(package, entry)) for entry in entries]
+    sources = [StyleSource(entry.index, entry.name, picture_of(package, entry.reference)) for entry in entries]
     return build(package.family, package.architecture, weights_of(package), sources, weights)
 
 
@@ -108,16 +111,17 @@ def weights_of(package: StylePackage) -> dict[str, Tensor]:
     return restored(load_safetensors(package.folder / WEIGHTS, package.files[WEIGHTS]))
 
 
-def _reference_pixels(package: StylePackage, entry: StyleEntry) -> NDArray[np.uint8]:
+def picture_of(package: StylePackage, name: str) -> NDArray[np.uint8]:
+    """The pixels of one of its pictures."""
     from stylecore.image import Limits, decode
 
     try:
-        return decode(package.file(entry.reference), Limits(max_bytes=10_000_000, max_pixels=25_000_000)).pixels
+        return decode(package.file(name), Limits(max_bytes=10_000_000, max_pixels=25_000_000)).pixels
     except PackageError:
         raise
     except RestyleError as problem:
         raise PackageError(
-            f"{entry.reference} of the package {package.name}: {problem.got}", "a picture of the style", REPACK
+            f"{name} of the package {package.name}: {problem.got}", "a picture of the style", REPACK
         ) from problem
 
 
@@ -147,7 +151,7 @@ def _refuse_other_bytes(folder: Path, name: str, got: Digest, expected: Digest) 
         )
 
 
-def _card_text(content: bytes) -> str:
+def card_text(content: bytes) -> str:
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as problem:

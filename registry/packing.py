@@ -8,9 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from registry.folder import digest_plain_file, sizes_of_files
-from registry.manifest import ArchitectureValue, StyleEntry, parse_manifest
-from registry.package import MANIFEST, StylePackage
+from registry.errors import PackageError
+from registry.folder import digest_plain_file, read_plain_file, sizes_of_files
+from registry.manifest import ArchitectureValue, StyleEntry, parse_draft, parse_manifest, parse_rights
+from registry.package import MANIFEST, StylePackage, card_text
+
+SCHEMA_HINT = "`restyle styles schema` prints what belongs into it."
 
 
 def write_package(
@@ -41,6 +44,22 @@ def write_package(
         }
     )
     parse_manifest(content)
+    (folder / MANIFEST).write_bytes(content)
+    return StylePackage.read(folder)
+
+
+def pack_draft(folder: Path) -> StylePackage:
+    """Completes the ``style.json`` that somebody wrote by hand: its digests are taken from the files that lie there.
+
+    Nothing is written unless all of it is as a package must be.
+    """
+    if MANIFEST not in sizes_of_files(folder):
+        raise PackageError(f"{folder} holds no {MANIFEST}", "a draft that names the styles", SCHEMA_HINT)
+    draft = parse_draft(read_plain_file(folder, MANIFEST))
+    content = _manifest_json({"schema": 1, "controls": [], **draft, "files": _digests(folder)})
+    parse_manifest(content)
+    parse_rights(read_plain_file(folder, "rights.json"))
+    card_text(read_plain_file(folder, "CARD.md"))
     (folder / MANIFEST).write_bytes(content)
     return StylePackage.read(folder)
 

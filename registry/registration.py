@@ -15,6 +15,7 @@ from registry.experiments import experiment_named
 from registry.fetching import download_package
 from registry.manifest import StyleEntry
 from registry.package import StylePackage
+from registry.pyfunc_flavour import MODEL_FILE, mlmodel
 from registry.tags import (
     ARTIFACT_FOLDER,
     KIND,
@@ -127,6 +128,7 @@ def _new_run(client: MlflowClient, package: StylePackage, actor: str, experiment
     try:
         client.log_batch(run_id, metrics=_metrics(package.styles), params=_params(package))
         client.log_artifacts(run_id, str(package.folder), ARTIFACT_FOLDER)
+        client.log_text(run_id, mlmodel(package).to_yaml(), f"{ARTIFACT_FOLDER}/{MODEL_FILE}")
         with TemporaryDirectory() as folder:
             download_package(client, run_id, package.digest, Path(folder))
     except BaseException:

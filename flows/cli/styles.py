@@ -1,27 +1,21 @@
-"""Styles: what is registered, what is approved, and who says so."""
+"""Styles: making packages of checkpoints, pictures and other packages; the verbs for versions lie beside."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli import context
-from flows.cli.output import console, plain, say_json, table
+from flows.cli import context, style_packages, style_versions
+from flows.cli.output import console, plain, say_json
 
 if TYPE_CHECKING:
     from registry.package import StylePackage
 
-styles = typer.Typer(help="Register, approve, list and withdraw styles.", no_args_is_help=True)
+styles = typer.Typer(help="Make, register, measure, approve and withdraw styles.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="The style's name; `restyle styles list` shows them.")]
 Version = Annotated[int | None, typer.Option(help="Which version; default: the newest registered one.")]
-ThisVersion = Annotated[int, typer.Option("--version", help="Which version.")]
-Why = Annotated[str, typer.Option(help="Why, for the ledger.")]
-By = Annotated[str | None, typer.Option("--by", help="Who decides (default: RESTYLE_ACTOR or the user).")]
-Words = Annotated[list[str] | None, typer.Option(help="Repeat for several; default: any.")]
 
 NewName = Annotated[str, typer.Option(help="What the style is to be called: lower case, digits and hyphens.")]
 Title = Annotated[str, typer.Option(help="Its name for people.")]
@@ -29,40 +23,6 @@ PictureLicence = Annotated[str, typer.Option(help="Under which licence the pictu
 PictureSource = Annotated[str, typer.Option(help="Where the picture comes from.")]
 Holder = Annotated[str, typer.Option(help="Who holds the rights in it.")]
 NewFolder = Annotated[Path | None, typer.Option(help="The folder to make; default: one of the style's name, here.")]
-
-
-@styles.command(name="list")
-def list_(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False) -> None:
-    """Every registered version, and whether it is approved, on which terms and until when."""
-    from flows.style_list import listed_styles
-
-    rows = listed_styles(context.services())
-    if as_json:
-        say_json([row.as_dict() for row in rows])
-        return
-    if not rows:
-        console.print("No style is registered. `restyle styles register --bundled` registers those that come along.")
-        return
-    table(("style", "version", "state", "package", "terms…"), (row.cells() for row in rows))
-
-
-@styles.command()
-def register(
-    package: Annotated[Path | None, typer.Argument(help="A style package: a folder with style.json.")] = None,
-    bundled: Annotated[bool, typer.Option("--bundled", help="The packages that come with restyle.")] = False,
-    by: By = None,
-) -> None:
-    """Put a package's styles into the registry. Registered is not approved: nothing runs before somebody says so."""
-    from flows.errors import UsageError
-    from flows.promote_style import register_package
-    from registry.bundled import bundled_packages
-
-    if (package is None) == (not bundled):
-        raise UsageError("no package or two ways to name one", "a folder, or --bundled")
-    services = context.services()
-    for folder in bundled_packages() if package is None else (package,):
-        for style in register_package(services, folder, by or services.settings.actor):
-            console.print(f"registered [bold]{plain(style)}[/], package {style.package_digest.short}")
 
 
 @styles.command(name="import")
@@ -113,6 +73,34 @@ def import_cube(
         f"imported [bold]{plain(name)}[/] as {made.family} into {plain(made.folder)}, package {made.digest.short}; "
         "`restyle styles register` makes it known"
     )
+
+
+@styles.command()
+def export_cube(
+    named: Annotated[str, typer.Argument(metavar="NAME|PACKAGE", help="A registered style, or a package folder.")],
+    to: Annotated[Path, typer.Option(help="The .cube file to write.")],
+    style: Annotated[str | None, typer.Option(help="Which style of the package folder, if it has several.")] = None,
+    size: Annotated[int | None, typer.Option(min=2, max=65, help="Points each way; default: as the grade has.")] = None,
+    version: Version = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
+) -> None:
+    """Write a colour grade as a 3D .cube file for grading programs, and say how near it is to the package."""
+    from dataclasses import asdict
+
+    from flows.export_cube import export_cube as exported
+    from flows.export_cube import named_package
+
+    package, name = named_package(context.services(), named, style, version)
+    made = exported(package, name, to, size)
+    if as_json:
+        say_json({**asdict(made), "file": str(made.file), "package_digest": package.digest})
+        return
+    console.print(
+        f"wrote [bold]{plain(name)}[/] with {made.size} points each way to {plain(made.file)}; its colours are within "
+        f"{made.most_off:.2f} grey levels of the package's, {made.mean_off:.3f} on average"
+    )
+    if made.size not in made.exact_sizes:
+        console.print(f"sizes that change no colour: {', '.join(map(str, made.exact_sizes))}")
 
 
 @styles.command()
@@ -222,47 +210,18 @@ def distil(
     console.print(plain(made))
 
 
-@styles.command()
-def approve(
-    name: Name,
-    licence: Annotated[str, typer.Option(help="Under which licence the style may be used.")],
-    holder: Annotated[str, typer.Option(help="Who holds the rights in the style.")],
-    version: Version = None,
-    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day; default: no end.")] = None,
-    class_: Annotated[list[str] | None, typer.Option("--class", help="Asset classes; default: any.")] = None,
-    channel: Words = None,
-    territory: Words = None,
-    by: By = None,
-) -> None:
-    """Allow a style version on these terms. The approval pins the package's digest in the ledger."""
-    from flows.promote_style import approve_style
-    from governance.approvals import ANY, Terms
-
-    services = context.services()
-    last_day: date | None = None if until is None else until.date()
-    terms = Terms(licence, holder, last_day, *(frozenset(words or [ANY]) for words in (class_, channel, territory)))
-    approval = approve_style(services, name, version, terms, by or services.settings.actor)
-    console.print(
-        f"[green]approved[/] [bold]{plain(approval.style)}[/] by {plain(approval.approved_by)}, "
-        f"package {approval.style.package_digest.short}, licence {plain(licence)}"
-    )
-
-
-@styles.command()
-def retire(name: Name, version: ThisVersion, why: Why, by: By = None) -> None:
-    """Stop using a version; it may be approved again."""
-    from governance import approvals
-
-    services = context.services()
-    approvals.retire(services.records, name, version, by or services.settings.actor, why)
-    console.print(f"retired {plain(name)} v{version}")
-
-
-@styles.command()
-def revoke(name: Name, version: ThisVersion, why: Why, by: By = None) -> None:
-    """Forbid a version at once and for good; running shards refuse it at their next item."""
-    from governance import approvals
-
-    services = context.services()
-    approvals.revoke(services.records, name, version, by or services.settings.actor, why)
-    console.print(f"[red]revoked[/] {plain(name)} v{version}")
+styles.command("register")(style_versions.register)
+styles.command("list")(style_versions.list_)
+styles.command("show")(style_versions.show)
+styles.command("evaluate")(style_versions.evaluate)
+styles.command("gates")(style_versions.gates)
+styles.command("approve")(style_versions.approve)
+styles.command("retire")(style_versions.retire)
+styles.command("revoke")(style_versions.revoke)
+styles.command("rollback")(style_versions.rollback)
+styles.command("relabel")(style_versions.relabel)
+styles.command("serve")(style_versions.serve)
+styles.command("pack")(style_packages.pack)
+styles.command("inspect")(style_packages.inspect)
+styles.command("diff")(style_packages.diff)
+styles.command("schema")(style_packages.schema)

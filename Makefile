@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
-.PHONY: demo test test-all check bench bench-quality lock clean help
+.PHONY: demo test test-all check bench bench-audit bench-quality lock clean help
 .DEFAULT_GOAL := help
 
 help:            ## what can be made
@@ -34,6 +34,9 @@ check: $(READY)  ## style, types and the rules of the rooms
 
 bench: $(READY)  ## what planning and the ledger cost on this machine
 	$(BIN)/python -m tests.bench
+
+bench-audit: $(READY)  ## every question of the audit, put to a house of a million published files
+	$(BIN)/python -m tests.bench.audit
 
 bench-quality: $(READY)  ## style reached and content kept, against our optimiser and others' networks
 	$(BIN)/python -m tests.bench.quality --quick --out .restyle-quality

@@ -10,11 +10,12 @@ from flows.publishing import Publisher, Ready
 from flows.run_records import campaign_of
 from flows.stores.errors import StoreError, StoreUnreachable
 from flows.wiring import Services, publisher
-from governance import items, review
+from governance import items, policy_records, review
 from governance.items import Item, ItemState
 from governance.outcomes import Published
 from governance.provenance.statement import ReviewClaim, Statement, with_review
 from governance.review import Review, Verdict
+from governance.withholding import Withheld
 from stylecore.data import Reason
 
 
@@ -23,12 +24,14 @@ def publish_approved(
 ) -> Iterator[Ended]:
     """Every approved item, one by one: an item that cannot be published does not hold up the next.
 
-    With a run they count as touched by it, and so stand in its report.
+    With a run they count as touched by it, and so stand in its report. The policy that is in force now is asked of all.
     """
+    policy = services.policy
+    policy_records.put_in_force(services.records, policy, actor)
 
     @lru_cache(maxsize=32)
     def publisher_of(asked_in: str) -> Publisher:
-        return publisher(services, campaign_of(services.records, asked_in), actor, run_id)
+        return publisher(services, campaign_of(services.records, asked_in), actor, run_id, policy)
 
     for item in items.every(services.records, states=(ItemState.APPROVED,), campaign=campaign):
         yield _published(publisher_of(item.touched_in_run), item)
@@ -36,17 +39,19 @@ def publish_approved(
 
 def _published(publishing: Publisher, item: Item) -> Ended:
     try:
-        outcome = publishing.publish(_ready(publishing, item))
+        outcome = publishing.publish(ready_to_publish(publishing, item))
     except StoreUnreachable:
         raise
     except StoreError as problem:
         return Ended(item.item_id, item.ref.key, FAILED, (Reason(type(problem).__name__, str(problem)),))
     if isinstance(outcome, Published):
         return Ended(item.item_id, item.ref.key, ItemState.PUBLISHED, item.reasons)
+    if isinstance(outcome, Withheld):
+        return Ended(item.item_id, item.ref.key, FAILED, (outcome.reason,))
     return Ended(item.item_id, item.ref.key, ItemState.REFUSED, outcome.reasons)
 
 
-def _ready(publishing: Publisher, item: Item) -> Ready:
+def ready_to_publish(publishing: Publisher, item: Item) -> Ready:
     """What was rendered earlier, found again by its digests. The source may have changed since; staging has not."""
     if item.rendition is None or item.statement_digest is None:
         raise ValueError(f"item {item.item_id} is approved and has no rendition")

@@ -21,7 +21,7 @@ from pydantic import (
 from flows.stores.spec import StoreSpec
 from governance.policy_question import Purpose
 from governance.route import Bound, Routing
-from stylecore.data import ColourKeeping, Digest, OutputFormat, Recipe, canonical_json
+from stylecore.data import ChromaSampling, ColourKeeping, Digest, OutputFormat, Recipe, canonical_json
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -108,6 +108,9 @@ class RecipePart(Part):
     palette_delta_e: float = Field(12.0, ge=0.5, le=100, description="how near: at most this ΔE2000 from one of them")
     stroke: float = Field(1.0, ge=0.25, le=8, description="the size of strokes, as a factor of the style's own")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="of all chance; the same seed gives the same bytes")
+    animated: Literal["refuse", "first", "frames"] = Field(
+        "refuse", description="a file of several frames or pages: put aside, its first one restyled, or all its frames"
+    )
 
 
 class QualityBound(Part):
@@ -144,6 +147,14 @@ class Publish(Part):
     store: StoreSpec
     format: OutputFormat = "like-input"
     quality: int = Field(90, ge=1, le=100)
+    chroma: ChromaSampling = Field("auto", description="of JPEG and AVIF; auto: 4:4:4 from a quality of 90, else 4:2:0")
+    colours: Literal["keep", "srgb"] = Field(
+        "keep", description="the colour space that each file came in, as far as its format holds it, or sRGB for all"
+    )
+    gps: Literal["keep", "drop"] = Field("keep", description="places in the metadata")
+    retain_days: int | None = Field(
+        None, ge=1, le=36_500, description="how long results are to be kept; default: no end is set"
+    )
 
 
 class Schedule(Part):
@@ -173,6 +184,9 @@ class EnginePart(Part):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     shard_size: int = Field(500, ge=1, le=5_000, description="assets in one unit of work")
     batch_size: int | None = Field(None, ge=1, le=64, description="default: 1 on a CPU, 8 on a GPU")
+    isolate_decoders: bool = Field(
+        True, description="files are decoded in processes of their own, so that a crash costs one item"
+    )
 
 
 class Campaign(Part):
@@ -217,6 +231,9 @@ class Campaign(Part):
         return Recipe(
             output_format=self.publish.format,
             quality=self.publish.quality,
+            chroma=self.publish.chroma,
+            colours=self.publish.colours,
+            gps=self.publish.gps,
             blend=tuple(sorted(self.style.blend.items())),
             regions=tuple(sorted(self.style.regions.items())),
             **self.recipe.model_dump(),

@@ -1,11 +1,13 @@
-"""Schedules: each campaign with one becomes a Prefect deployment, kept by this process until it is stopped."""
+"""Schedules: campaigns and the nightly audit become Prefect deployments, kept by this process until it is stopped."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from flows.campaign import Campaign
+from pydantic import ValidationError
+
+from flows.campaign import Campaign, Schedule
 from flows.errors import UsageError
 from flows.prefect_server import prefect_server
 from flows.settings import Settings
@@ -34,3 +36,50 @@ def serve_campaigns(settings: Settings, campaigns: Sequence[Campaign]) -> None:
             if each.schedule is not None
         ]
         serve(*deployments)
+
+
+def serve_audits(settings: Settings, cron: str, timezone: str) -> None:
+    """Keep the nightly audit, and recalls that are started from Prefect's pages, until stopped."""
+    try:
+        schedule = Schedule(cron=cron, timezone=timezone)
+    except ValidationError as problem:
+        first = problem.errors(include_url=False)[0]
+        raise UsageError(f"{first['loc'][0]} {str(first['input'])[:80]!r}", str(first["msg"])) from None
+    with prefect_server(settings):
+        from prefect import serve
+        from prefect.client.schemas.schedules import CronSchedule
+
+        from flows.audit_nightly import audit_nightly
+        from flows.recall import recall
+
+        nightly: Any = audit_nightly.to_deployment(
+            name="nightly",
+            parameters={"actor": settings.actor},
+            schedules=[CronSchedule(cron=schedule.cron, timezone=schedule.timezone)],
+            concurrency_limit=1,
+        )
+        recalls: Any = recall.to_deployment(
+            name="recall",
+            description="Go on with a recall that was ordered: give its id and who is responsible.",
+            concurrency_limit=1,
+        )
+        serve(nightly, recalls)
+
+
+def serve_styles(settings: Settings) -> None:
+    """Keep evaluation and promotion startable from Prefect's pages and from pipelines, until stopped."""
+    with prefect_server(settings):
+        from prefect import serve
+
+        from flows.style_flows import evaluate_style, promote_style
+
+        evaluating: Any = evaluate_style.to_deployment(
+            name="evaluate",
+            description="Measure a registered version on the golden pictures and hold it against the gates.",
+        )
+        promoting: Any = promote_style.to_deployment(
+            name="promote",
+            description="Approve a version that passed its gates: by whom, under which licence, for what and where.",
+            concurrency_limit=1,
+        )
+        serve(evaluating, promoting)

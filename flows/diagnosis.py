@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import platform
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from typing import Literal
 
 from flows.attestation import code_version
 from flows.settings import Settings, usable_cores
+from flows.signing import expiry_warning
 from flows.wiring import Services, open_services
+from governance import people
 from stylecore.data import RestyleError
 
 _PACKAGES = [
@@ -29,7 +32,6 @@ _PACKAGES = [
     "boto3",
 ]
 _FREE_SPACE_WANTED_BYTES = 5_000_000_000
-_EXPIRES_SOON = timedelta(days=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ def diagnose(settings: Settings) -> Iterator[Finding]:
     checks: tuple[tuple[str, Callable[[Services], Finding]], ...] = (
         ("ledger", _ledger),
         ("policy", _policy),
+        ("people", _people),
         ("signing identity", _identity),
         ("weights", _weights),
         ("style registry", _registry),
@@ -109,26 +112,44 @@ def _policy(services: Services) -> Finding:
     return Finding("policy", "ok", f"{where}, digest {services.policy.digest.short}, valid")
 
 
+def _people(services: Services) -> Finding:
+    counts = Counter(role for person in people.everyone(services.records) for role in person.roles)
+    digest = services.authority.rules_digest.short
+    if not counts:
+        step = "`restyle people add NAME --role administrator` closes the workspace to all others"
+        return Finding("people", "note", f"nobody has a role, so everybody may do everything; rules {digest}", step)
+    told = ", ".join(f"{number} {role.replace('_', ' ')}" for role, number in sorted(counts.items()))
+    return Finding("people", "ok", f"{told}; rules {digest}, valid")
+
+
 def _identity(services: Services) -> Finding:
     identity = services.identity
     told = f"{identity.subject}, {identity.algorithm}, valid until {identity.expires_on:%Y-%m-%d}"
     if identity.is_development:
         step = "for production set RESTYLE_SIGNING_CERTIFICATE and RESTYLE_SIGNING_KEY to your own PEM files"
         return Finding("signing identity", "note", f"development identity; {told}", step)
-    if identity.expires_on - datetime.now(UTC) < _EXPIRES_SOON:
-        return Finding("signing identity", "note", told, "renew the certificate before it ends")
+    if expiry_warning(identity, datetime.now(UTC)) is not None:
+        return Finding("signing identity", "note", told, "renew the certificate: nothing is signed after it ends")
     return Finding("signing identity", "ok", told)
 
 
 def _weights(services: Services) -> Finding:
-    from stylecore.weights import KNOWN_WEIGHTS, WeightsFolder
+    from flows.weights_in_use import listed_weights, lpips_in_use, lpips_in_words
+    from stylecore.weights import WeightsFolder
 
     folder = WeightsFolder(services.settings.weights)
-    present = [name for name in KNOWN_WEIGHTS if folder.find(name) is not None]
-    if present:
-        return Finding("weights", "ok", f"{', '.join(present)} in {folder.path}")
+    weights = listed_weights(folder)
+    if refused := [each for each in weights if each.state == "refused"]:
+        return Finding(
+            "weights", "bad", refused[0].problem, f"`restyle weights pull` or `adopt` {refused[0].name} anew"
+        )
+    there = [f"{each.name} ({each.state})" for each in weights if each.state != "absent"]
+    backbone = lpips_in_use(folder)
+    told = f"{', '.join(there)}; {lpips_in_words(backbone)}; folder {folder.path}"
+    if backbone is not None:
+        return Finding("weights", "ok", told)
     step = "for the LPIPS score: `restyle weights pull --from FOLDER_OR_URL`; a bound on lpips holds items until then"
-    return Finding("weights", "note", f"none in {folder.path}", step)
+    return Finding("weights", "note", told, step)
 
 
 def _registry(services: Services) -> Finding:

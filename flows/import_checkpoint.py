@@ -6,32 +6,22 @@ or how far it comes through. So both are asked for, and nothing is guessed.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
 
 from flows.errors import UsageError
-from registry.manifest import SLUG, StyleEntry
+from flows.one_style import Said, before_and_after, describe, fill, made_whole, refuse_taken
 from registry.package import StylePackage
-from registry.packing import write_package
 from stylecore.checkpoints import Recognised, read_checkpoint, recognise
 from stylecore.data import Digest
 from stylecore.image import Limits, Picture, decode, resized
 from stylecore.styles.base import StyleModel, StyleSource
 from stylecore.styles.build import build
 from stylecore.training.measuring import Measured, measured
-from stylecore.training.package_content import (
-    Right,
-    emptied,
-    reference_digest,
-    write_previews,
-    write_references,
-    write_rights,
-    write_weights,
-)
+from stylecore.training.package_content import Right, emptied
 from stylecore.training.samples import samples
 from stylecore.weights import MAX_BYTES, read_bounded
 
@@ -85,22 +75,19 @@ class Wanted:
 
 def import_checkpoint(file: Path, wanted: Wanted, into: Path) -> StylePackage:
     """The package, in a folder that was not there before and is there only when all of it is."""
-    if re.fullmatch(SLUG, wanted.name) is None:
-        raise UsageError(f"a style named {wanted.name[:80]!a}", "lower-case letters, digits and hyphens")
-    if into.exists():
-        raise UsageError(f"{into} exists", "a folder to be made", "Move it away, or name another with --to.")
+    refuse_taken(wanted.name, into)
     content = read_bounded(file, MAX_BYTES)
     found = recognise(read_checkpoint(content))
     reference = _reference(wanted.reference)
     sources = [StyleSource(0, wanted.name, reference.pixels)]
     model = build(found.family, found.architecture, found.tensors, sources)[0]
-    into.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=into.parent, prefix=".import-") as temporary:
-        folder = emptied(Path(temporary) / "package")
-        _fill(folder, found, model, wanted, Digest.of(content))
-        _described(folder, found, model, wanted, Measured({}, {}))  # what is said is checked before time is spent
-        _described(folder, found, model, wanted, measured(model, [sample.picture for sample in samples()]))
-        folder.rename(into)
+    said = Said(wanted.name, wanted.title, wanted.description, wanted.origin.licence)
+    tensors = {name: _stored(tensor) for name, tensor in found.tensors.items()}
+    with made_whole(into) as folder:
+        rights = partial(_rights, wanted, Digest.of(content))
+        fill(emptied(folder), model, tensors, rights, _card(found, model, wanted))
+        describe(folder, said, model, found.architecture, Measured({}, {}))
+        describe(folder, said, model, found.architecture, measured(model, [sample.picture for sample in samples()]))
     return StylePackage.read(into)
 
 
@@ -113,15 +100,11 @@ def _reference(path: Path) -> Picture:
     return resized(decode(content, _REFERENCE, _REFERENCE_EDGE_PX), _REFERENCE_EDGE_PX)
 
 
-def _fill(folder: Path, found: Recognised, model: StyleModel, wanted: Wanted, digest: Digest) -> None:
-    """Everything but ``style.json``."""
-    write_weights(folder, {name: _stored(tensor) for name, tensor in found.tensors.items()})
-    write_references(folder, {wanted.name: model.reference})
-    write_previews(folder, [model], samples())
-    network = wanted.origin.right("the network, trained by others; the digest is that of their file", digest)
-    shown = wanted.reference_origin.right(f"style image of {wanted.name}", reference_digest(folder, wanted.name))
-    write_rights(folder, [network, shown, *(sample.right for sample in samples())])
-    (folder / "CARD.md").write_text(_card(found, model, wanted), encoding="utf-8")
+def _rights(wanted: Wanted, network: Digest, reference: Digest) -> list[Right]:
+    """In the network first, then in the picture."""
+    what = "the network, trained by others; the digest is that of their file"
+    shown = f"style image of {wanted.name}"
+    return [wanted.origin.right(what, network), wanted.reference_origin.right(shown, reference)]
 
 
 def _stored(tensor: torch.Tensor) -> torch.Tensor:
@@ -129,38 +112,12 @@ def _stored(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.float() if tensor.dtype == torch.float64 else tensor
 
 
-def _described(folder: Path, found: Recognised, model: StyleModel, wanted: Wanted, known: Measured) -> None:
-    entry = StyleEntry(
-        name=wanted.name,
-        index=0,
-        title=wanted.title,
-        description=wanted.description,
-        reference=f"references/{wanted.name}.jpg",
-        preview=f"previews/{wanted.name}.jpg",
-        suggested_bounds=known.bounds(),
-        measured=known.medians,
-    )
-    write_package(
-        folder,
-        package=wanted.name,
-        family=found.family,
-        architecture=found.architecture,
-        styles=[entry],
-        controls=model.family.controls,
-        licence=wanted.origin.licence,
-    )
-
-
 def _card(found: Recognised, model: StyleModel, wanted: Wanted) -> str:
-    after = (wanted.name, *(f"{wanted.name}_{sample.name}" for sample in samples()[1:]))
-    rows = zip((sample.name for sample in samples()), after, strict=True)
     return _CARD.format(
         name=wanted.name,
         title=wanted.title,
         description=wanted.description,
-        pictures="\n".join(
-            f"| ![before](previews/before_{one}.jpg) | ![after](previews/{two}.jpg) |" for one, two in rows
-        ),
+        pictures=before_and_after(wanted.name),
         family=model.family.title.capitalize(),
         paper=model.family.paper,
         source=wanted.origin.source,

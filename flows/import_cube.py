@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from torch import Tensor
 
-from flows.errors import UsageError
 from flows.grade_packages import About, Grade, grade_package
-from registry.manifest import SLUG
+from flows.one_style import made_whole, refuse_taken
 from registry.package import StylePackage
 from stylecore.cube_files import MAX_BYTES, SRGB, Cube, lattice_of, read_cube
 from stylecore.data import Digest
@@ -38,26 +35,18 @@ class WantedGrade:
 
 def import_cube(file: Path, wanted: WantedGrade, into: Path) -> StylePackage:
     """The package, in a folder that was not there before and is there only when all of it is."""
-    if re.fullmatch(SLUG, wanted.name) is None:
-        raise UsageError(f"a style named {wanted.name[:80]!a}", "lower-case letters, digits and hyphens")
-    if into.exists():
-        raise UsageError(f"{into} exists", "a folder to be made", "Move it away, or name another with --to.")
+    refuse_taken(wanted.name, into)
     content = read_bounded(file, MAX_BYTES)
     cube = read_cube(content)
     lattice = lattice_of(cube)
     table = lattice.flatten(1).T.contiguous()
     chart = graded_chart(_REFERENCE_PX, 7, partial(_through, table, cube.size))
     grade = Grade(wanted.name, wanted.title, wanted.description, lattice, chart)
-    made = (
-        f"A .cube file of {cube.size} points, made by others and imported: {wanted.source}. Every number is as it was."
-    )
+    made = f"A .cube file of {cube.size} points, made by others and imported: {wanted.source}. {_kept(cube)}"
     about = About(wanted.name, wanted.description, wanted.licence, made)
     right = Right("the .cube file", wanted.source, wanted.licence, wanted.holder, Digest.of(content))
-    into.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=into.parent, prefix=".import-") as temporary:
-        folder = Path(temporary) / "package"
+    with made_whole(into) as folder:
         grade_package(folder, about, [grade], [right])
-        folder.rename(into)
     return StylePackage.read(into)
 
 

@@ -10,7 +10,7 @@ from flows.errors import UsageError
 from flows.stores.base import Store
 from flows.stores.errors import StoreConflict
 from flows.wiring import Services
-from governance import audit_bundle, checkpoints, ledger
+from governance import audit_bundle, certificates, checkpoints, ledger
 from governance.audit_bundle import note_name
 from governance.checkpoints import Checkpoint, Rewritten
 from governance.errors import IntegrityError
@@ -25,12 +25,13 @@ _MAX_NOTE_BYTES = 10_000
 
 def signer(services: Services) -> NoteSigner:
     """Whoever holds this key can vouch for the ledger; its public half is what auditors are given."""
-    return NoteSigner.load_or_create("restyle", services.settings.workspace / "identity" / "checkpoint-key.pem")
+    return services.note_signer
 
 
 def take_checkpoint(services: Services) -> Checkpoint:
     """Signs what the ledger is now, if it still agrees with every checkpoint before, and keeps it in both places."""
     key = signer(services)
+    certificates.note_used(services.records, certificates.of_key(key.verifier), services.settings.actor)
     note = checkpoints.take(services.records, key, services.settings.actor, _noted(services))
     taken = checkpoints.read(note, key.verifier)
     content = note.encode()
@@ -62,6 +63,24 @@ def export_bundle(
     found = (event for event in _events(services, subject) if since is None or event.at >= since)
     count = audit_bundle.write_bundle(services.records, found, notes, verifier, path)
     return count, max((checkpoints.read(note, verifier) for note in notes), key=lambda each: each.size)
+
+
+def prove_event(services: Services, seq: int, path: Path) -> Checkpoint:
+    """One event, with the proof that it is in the ledger of the newest checkpoint, in one file that checks itself."""
+    verifier = signer(services).verifier
+    noted = {checkpoints.read(note, verifier).size: note for note in _notes(services)}
+    newest = max(noted, default=0)
+    found = next(iter(ledger.page(services.records, after_seq=seq - 1, limit=1)), None)
+    if found is None or found.seq != seq:
+        raise UsageError(f"no event {seq}", "one that the ledger holds", "`restyle audit events` shows the latest")
+    if seq > newest:
+        raise UsageError(
+            f"event {seq} is newer than the last checkpoint, which is of {newest} events",
+            "one that a checkpoint covers",
+            "`restyle audit checkpoint` takes one",
+        )
+    audit_bundle.write_bundle(services.records, [found], [noted[newest]], verifier, path)
+    return checkpoints.read(noted[newest], verifier)
 
 
 def _noted(services: Services) -> list[Checkpoint]:

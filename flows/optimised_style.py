@@ -6,31 +6,20 @@ the package pins which one it was.
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from flows.errors import UsageError
-from flows.style_from_example import Example, example_pixels, picture_bytes
-from registry.manifest import SLUG, StyleEntry
+from flows.one_style import before_and_after, describe, fill, made_whole, refuse_taken
+from flows.style_from_example import Example, example_pixels, picture_bytes, said_of
 from registry.package import StylePackage
-from registry.packing import write_package
+from stylecore.data import Digest
 from stylecore.optimisation.pictures import packed
 from stylecore.optimisation.settings import Settings
 from stylecore.styles.base import StyleModel, StyleSource
 from stylecore.styles.build import build
 from stylecore.training.measuring import Measured, measured
-from stylecore.training.package_content import (
-    Right,
-    emptied,
-    reference_digest,
-    shown,
-    write_previews,
-    write_references,
-    write_rights,
-    write_weights,
-)
+from stylecore.training.package_content import Right, emptied, shown
 from stylecore.training.samples import samples
 from stylecore.training.task import Trained
 from stylecore.weights import WeightsFolder
@@ -56,61 +45,25 @@ def optimised_style(
     picture: Path, example: Example, weights: WeightsFolder, out: Path, settings: Settings | None = None
 ) -> StylePackage:
     """Writes the new package to ``out``, which must not exist yet, and returns it as a stranger would read it."""
-    if re.fullmatch(SLUG, example.name) is None:
-        raise UsageError(f"a style named {example.name[:80]!a}", "lower-case letters, digits and hyphens")
-    if out.exists():
-        raise UsageError(f"{out} exists", "a folder to be made", "Move it away, or name another with --to.")
+    refuse_taken(example.name, out)
     reference = example_pixels(picture_bytes(picture), picture.name)
     content = packed({example.name: reference}, weights, settings)
     sources = [StyleSource(0, example.name, reference)]
     model = build(content.family, content.architecture, content.tensors, sources, weights)[0]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=out.parent, prefix=".optimised-") as temporary:
-        folder = emptied(Path(temporary) / "package")
-        _fill(folder, content, model, example)
-        _described(folder, content, model, example, Measured({}, {}))  # checked before time is spent
+    with made_whole(out) as folder:
+        fill(emptied(folder), model, content.tensors, partial(_rights, example), _card(content, model, example))
+        describe(folder, said_of(example), model, content.architecture, Measured({}, {}))
         small = [shown(sample.picture) for sample in samples()]
-        _described(folder, content, model, example, measured(model, small))
-        folder.rename(out)
+        describe(folder, said_of(example), model, content.architecture, measured(model, small))
     return StylePackage.read(out)
 
 
-def _fill(folder: Path, content: Trained, model: StyleModel, example: Example) -> None:
-    """Everything but ``style.json``."""
-    write_weights(folder, content.tensors)
-    write_references(folder, content.references)
-    write_previews(folder, [model], samples())
+def _rights(example: Example, reference: Digest) -> list[Right]:
     what = f"style picture of {example.name}: {example.title}"
-    right = Right(what, example.source, example.licence, example.holder, reference_digest(folder, example.name))
-    write_rights(folder, [right, *(sample.right for sample in samples())])
-    (folder / "CARD.md").write_text(_card(content, model, example), encoding="utf-8")
-
-
-def _described(folder: Path, content: Trained, model: StyleModel, example: Example, known: Measured) -> None:
-    entry = StyleEntry(
-        name=example.name,
-        index=0,
-        title=example.title,
-        description=example.description,
-        reference=f"references/{example.name}.jpg",
-        preview=f"previews/{example.name}.jpg",
-        suggested_bounds=known.bounds(),
-        measured=known.medians,
-    )
-    write_package(
-        folder,
-        package=example.name,
-        family=content.family,
-        architecture=content.architecture,
-        styles=[entry],
-        controls=model.family.controls,
-        licence=example.licence,
-    )
+    return [Right(what, example.source, example.licence, example.holder, reference)]
 
 
 def _card(content: Trained, model: StyleModel, example: Example) -> str:
-    after = (example.name, *(f"{example.name}_{sample.name}" for sample in samples()[1:]))
-    rows = zip((sample.name for sample in samples()), after, strict=True)
-    pictures = "\n".join(f"| ![before](previews/before_{a}.jpg) | ![after](previews/{b}.jpg) |" for a, b in rows)
+    pictures = before_and_after(example.name)
     pinned = {name: content.architecture[name] for name in ("features", "features_digest")}
     return _CARD.format(pictures=pictures, paper=model.family.paper, **asdict(example), **pinned)

@@ -16,11 +16,14 @@ from flows.campaign import Campaign, Selection
 from flows.mask_pictures import MAX_MASK_BYTES, masks_named, with_digests
 from flows.stores.base import Store
 from flows.stores.errors import StoreError, StoreFactsError, StoreUnreachable
-from governance import sources
+from governance import recalls, sources
 from governance.db import Database
 from governance.errors import UsageError
 from governance.items import ItemState, NewItem
 from governance.policy import Permit, Policy, Question, StyleTerms, together
+from governance.policy_records import Asked
+from governance.recall_reach import Made
+from governance.registered_rights import under_register
 from stylecore.data import AssetFacts, AssetRef, Digest, Reason, Recipe
 
 PAGE_SIZE = 500
@@ -142,16 +145,23 @@ class Planner:
     def _judged(self, candidates: Sequence[Candidate], recipe: Recipe) -> Iterator[NewItem | Unreadable]:
         """The candidates with the policy's answers. A name that no record can hold fails alone."""
         purpose, today = self.campaign.full_purpose, self.today()
-        asked = (Question(each.facts, terms, purpose, today) for each in candidates for terms in self.terms)
-        answers = iter(self.policy.check_many(asked))
+        asked_of = [Question(each.facts, terms, purpose, today) for each in candidates for terms in self.terms]
+        questions = under_register(self.records, asked_of)
+        answers = map(Asked, questions, self.policy.check_many(questions))
+        standing = recalls.in_force(self.records)
         for each in candidates:
-            answer = together([next(answers) for _ in self.terms])
+            asked = tuple(islice(answers, len(self.terms)))
+            answer = together([each.answer for each in asked])
+            recalled = standing.reasons(Made.of(each.ref.key, each.digest, recipe, each.facts, self.terms))
             try:
-                yield self._item(each, recipe, () if isinstance(answer, Permit) else answer.reasons)
+                reasons = (*recalled, *(() if isinstance(answer, Permit) else answer.reasons))
+                yield self._item(each, recipe, reasons, asked)
             except UsageError as problem:
                 yield Unreadable(each.ref, Reason("unstorable_name", str(problem)))
 
-    def _item(self, candidate: Candidate, recipe: Recipe, reasons: tuple[Reason, ...]) -> NewItem:
+    def _item(
+        self, candidate: Candidate, recipe: Recipe, reasons: tuple[Reason, ...], asked: tuple[Asked, ...]
+    ) -> NewItem:
         if candidate.facts_problem is not None:
             reasons = (candidate.facts_problem, *reasons)
         campaign = self.campaign
@@ -168,6 +178,7 @@ class Planner:
             asked_by=campaign.asked_by,
             state=ItemState.REFUSED if reasons else ItemState.PLANNED,
             reasons=reasons,
+            asked=asked,
         )
 
 

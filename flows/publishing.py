@@ -6,27 +6,35 @@ whoever goes on finds them again and writes the very same ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from flows.mask_pictures import MaskProblem, refuse_other_zones
+from flows.asking import Asking
+from flows.publication import publication_of
 from flows.staging import Staging
 from flows.stores.base import Store
-from governance import items, outcomes
+from governance import certificates, items, outcomes
 from governance.db import Database
 from governance.items import Item
 from governance.outcomes import Published, Refused, Signed
-from governance.policy import Action, Permit, Policy, Purpose, Question, Refusal, StyleTerms, together
+from governance.policy import Refusal
 from governance.provenance.carriers.formats import media_type_of
 from governance.provenance.content_credentials import Parent, sign
+from governance.provenance.errors import SigningUnavailable
 from governance.provenance.identity import SigningIdentity
 from governance.provenance.statement import Statement
 from governance.provenance.xmp import embed_xmp
-from stylecore.data import Digest, Recipe, StyleRef
+from governance.withholding import UNAVAILABLE, Withheld, withhold
+from stylecore.data import Digest, Reason
 
-_SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/tiff": ".tif"}
+_SUFFIXES = {
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/webp": ".webp",
+    "image/tiff": ".tif",
+    "image/avif": ".avif",
+}
 SIDECAR_SUFFIX = ".restyle.json"
 
 
@@ -49,37 +57,27 @@ class Publisher:
     staging: Staging
     source: Store
     shelf: Store
-    policy: Policy
-    terms_for: Callable[[StyleRef, Recipe], tuple[StyleTerms, ...]]
+    asking: Asking
     identity: SigningIdentity
     actor: str
     run_id: str | None
-    today: Callable[[], date]
+    retain_days: int | None
 
-    def permit(self, item: Item, action: Action) -> Permit | Refusal:
-        """Ask the policy anew, with the facts and terms of this moment: licences end, and consents are withdrawn.
-
-        Every style that the recipe uses is asked for, and what was to be protected has to be where it was.
-        """
-        facts = self.source.facts(item.ref)
-        purpose, today = Purpose(item.asked_by, item.channel, item.territory), self.today()
-        terms = self.terms_for(item.style, item.recipe)
-        answer = together(self.policy.check_many(Question(facts, each, purpose, today, action) for each in terms))
-        try:
-            refuse_other_zones(self.source, item.recipe, facts)
-        except MaskProblem as problem:
-            reasons = answer.reasons if isinstance(answer, Refusal) else ()
-            return Refusal((*reasons, problem.reason), (), self.policy.digest)
-        return answer
-
-    def publish(self, ready: Ready) -> Published | Refused:
-        answer = self.permit(ready.item, "publish")
-        if isinstance(answer, Refusal):
-            refused = Refused(ready.item.item_id, answer.reasons)
+    def publish(self, ready: Ready) -> Published | Refused | Withheld:
+        """The policy is asked once more, and what it permits is signed, written, and recorded with all it rests on."""
+        ruling = self.asking.about(ready.item, "publish")
+        if isinstance(ruling.answer, Refusal):
+            refused = Refused(ready.item.item_id, ruling.answer.reasons, ruling.asked)
             outcomes.refuse_publishing(self.records, self.actor, refused, run_id=self.run_id)
             return refused
-        content = self._signed(ready)
-        published = Published(ready.item.item_id, Digest.of(content), self._put(ready, content))
+        try:
+            content = self._signed(ready)
+        except SigningUnavailable as problem:
+            withheld = Withheld(ready.item.item_id, Reason(UNAVAILABLE, str(problem)))
+            withhold(self.records, self.actor, withheld, run_id=self.run_id)
+            return withheld
+        publication = publication_of(ready.asset, content, ruling.asked, self.retain_days)
+        published = Published(ready.item.item_id, Digest.of(content), self._put(ready, content), publication)
         outcomes.mark_published(self.records, self.actor, [published], run_id=self.run_id)
         return published
 
@@ -88,13 +86,16 @@ class Publisher:
         if ready.item.output_digest is not None:
             return self.staging.get(ready.item.output_digest)
         content = self._newly_signed(ready)
-        signed = Signed(ready.item.item_id, self.staging.put(content), self.staging.put(ready.statement.content))
+        kept = self.staging.put(content), self.staging.put(ready.statement.content)
+        signed = Signed(ready.item.item_id, *kept, self.identity.fingerprint)
         if outcomes.record_signed(self.records, self.actor, [signed], run_id=self.run_id):
             return content
         first = items.get(self.records, ready.item.item_id)
         return content if first is None or first.output_digest is None else self.staging.get(first.output_digest)
 
     def _newly_signed(self, ready: Ready) -> bytes:
+        self.identity.refuse_if_expired(datetime.now(UTC))
+        certificates.note_used(self.records, certificates.of_identity(self.identity), self.actor)
         title = PurePosixPath(output_key(ready.item, ready.media_type)).name
         return sign(
             embed_xmp(ready.rendition, ready.statement, title=title),

@@ -18,11 +18,12 @@ from flows.stores.base import Store
 from flows.stores.errors import StoreError
 from flows.wiring import Services
 from flows.zone_outlines import outlined
-from governance import items
+from governance import items, usage
 from governance.items import Item, ItemState
 from governance.runs import Run
+from governance.usage import Usage
 from stylecore.data import Reason, Scores
-from stylecore.image import Picture, decode, resized
+from stylecore.image import FIRST_FRAME, Picture, decode, resized
 from stylecore.image_problems import ImageProblem
 from stylecore.score import ssim_map
 
@@ -137,10 +138,16 @@ def _report(services: Services, run: Run, folder: Path) -> Report:
         ("asked by", campaign.asked_by),
         ("for", f"{campaign.purpose.channel}, {campaign.purpose.territory}"),
         ("started", f"{run.started_at:%Y-%m-%d %H:%M} UTC"),
+        *(("cost", _cost_in_words(used)) for used in usage.of_run(services.records, run.run_id)),
     )
     nothing = "" if touched else "This run found nothing new to do; these are the campaign's items as they stand. "
     footer = f"{nothing}restyle audit verify checks the ledger; restyle audit verify-file FILE checks any file."
     return Report(campaign.campaign, campaign.description, facts, tuple(groups), footer)
+
+
+def _cost_in_words(used: Usage) -> str:
+    energy = "" if used.energy_j is None else f", {used.energy_j:,} J"
+    return f"{used.pictures:,} pictures, {used.busy_ms / 1000:,.1f} s of {used.device}{energy}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +182,7 @@ class _Sheet:
         try:
             kept = staging.has(item.asset_digest)
             content = staging.get(item.asset_digest) if kept else self.source.fetch(item.ref).content
-            return resized(decode(content, max_edge_px=_THUMBNAIL_EDGE_PX), _THUMBNAIL_EDGE_PX)
+            return resized(decode(content, max_edge_px=_THUMBNAIL_EDGE_PX, reading=FIRST_FRAME), _THUMBNAIL_EDGE_PX)
         except (StoreError, ImageProblem):
             return None
 
@@ -183,7 +190,7 @@ class _Sheet:
         if item.rendition is None:
             return None
         content = self.services.staging.get(item.rendition.digest)
-        return resized(decode(content, max_edge_px=_THUMBNAIL_EDGE_PX), _THUMBNAIL_EDGE_PX)
+        return resized(decode(content, max_edge_px=_THUMBNAIL_EDGE_PX, reading=FIRST_FRAME), _THUMBNAIL_EDGE_PX)
 
     def _statement(self, item: Item) -> str | None:
         if item.statement_digest is None:

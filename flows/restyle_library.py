@@ -26,11 +26,12 @@ from flows.ended import FAILED, Ended
 from flows.fan_out import shard_runner
 from flows.prefect_state import crash_flow_runs, current_flow_run_id
 from flows.report import write_report
-from flows.run_records import begin, campaign_of, interrupted, recorded
+from flows.run_records import begin, campaign_of, interrupted, recorded, require_its_policy
 from flows.settings import Settings
 from flows.shard import Tools, run_shard
 from flows.wiring import ApprovedStyle, Services, open_services, planner, tools
 from governance import items, runs
+from governance.authority import Act
 from governance.items import Item, ItemState
 from governance.planning import plan_page
 from stylecore.data import Digest, Reason
@@ -68,9 +69,10 @@ def restyle_library(campaign: dict[str, Any]) -> dict[str, Any]:
     """Restyle the assets that a campaign asks for. ``campaign`` is the campaign file's content."""
     settings = Settings()
     services, asked = open_services(settings), Campaign.model_validate(campaign)
+    services.require(settings.actor, Act.APPLY, f"campaign:{asked.campaign}")
     crash_flow_runs(run.flow_run_id for run in interrupted(services.records, settings.actor))
     style = services.approved_style(asked.style.name, asked.style.version)
-    run = begin(services.records, asked, settings.actor, current_flow_run_id())
+    run = begin(services.records, asked, settings.actor, current_flow_run_id(), services.policy)
     with recorded(services.records, run):
         tally = plan_library(run.run_id, style)
         tally += _run_shards(run.run_id, services, style)
@@ -96,6 +98,7 @@ def plan_library(run_id: str, style: ApprovedStyle) -> Tally:
 def stylize_shard(run_id: str, number: int, item_ids: list[Digest]) -> Tally:
     """One shard on one worker. Items that somebody else has done meanwhile are left alone."""
     services = open_services(Settings())
+    require_its_policy(runs.get(services.records, run_id), services.policy)
     shard = [item for item in items.get_many(services.records, item_ids) if item.state is ItemState.PLANNED]
     tally = _tallied(run_shard(shard, _tools_of(run_id)), "restyle")
     get_run_logger().info("shard %d: %s", number, _counted(tally))
@@ -107,6 +110,7 @@ def publish_leftovers(run_id: str) -> Tally:
     """What was approved, by people or by a run that was interrupted, and has not been published yet."""
     services = open_services(Settings())
     run = runs.get(services.records, run_id)
+    require_its_policy(run, services.policy)
     return _tallied(publish_approved(services, run.actor, run.campaign, run_id), "publish")
 
 

@@ -8,13 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flows.campaign import Campaign
-from governance import runs
+from flows.errors import NotPermitted
+from governance import policy_records, runs
 from governance.db import Database
+from governance.policy import Policy
 from governance.runs import Run, RunState
 from stylecore.data import RestyleError, canonical_json
 
 
-def begin(records: Database, campaign: Campaign, actor: str, flow_run_id: str | None) -> Run:
+def begin(records: Database, campaign: Campaign, actor: str, flow_run_id: str | None, policy: Policy) -> Run:
+    """The run goes by this policy from here to its end; if it is another than before, the ledger tells of that."""
+    policy_records.put_in_force(records, policy, actor)
     return runs.start(
         records,
         campaign=campaign.campaign,
@@ -24,6 +28,22 @@ def begin(records: Database, campaign: Campaign, actor: str, flow_run_id: str | 
         host=socket.gethostname(),
         pid=os.getpid(),
         flow_run_id=flow_run_id,
+        policy_digest=policy.digest,
+    )
+
+
+def require_its_policy(run: Run, policy: Policy) -> None:
+    """One run, one policy. When another was put in force the run ends before its next shard, and the next run asks it.
+
+    Going on by rules that somebody has replaced would let out what is forbidden now; changing them in the middle would
+    leave a run of which nobody can say by which rules it went.
+    """
+    if run.policy_digest in (None, policy.digest):
+        return
+    raise NotPermitted(
+        f"policy {policy.digest.short} was put in force while run {run.run_id} went by {str(run.policy_digest)[:12]}",
+        "one policy for a whole run",
+        "Nothing is lost: run the campaign again, and all that is left is asked of the new policy",
     )
 
 

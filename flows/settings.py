@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -28,11 +29,29 @@ class Settings(BaseSettings):
     prefect_api_url: str | None = Field(None, description="Prefect server; default: embedded, in the workspace")
     ray_address: str | None = Field(None, description="Ray cluster to spread shards over, or local for this machine")
     policy_folder: Path | None = Field(None, description="Cedar policies; default: the ones restyle ships")
+    access_rules: Path | None = Field(None, description="Cedar rules of roles; default: the ones restyle ships")
     weights_folder: Path | None = Field(None, description="backbones for LPIPS; default: WORKSPACE/weights")
     signing_certificate: Path | None = Field(None, description="PEM chain; default: a development identity")
     signing_key: Path | None = Field(None, description="PEM private key that belongs to the certificate")
+    signing_anchor: Path | None = Field(None, description="PEM root certificate that your chain ends in")
+    signer: str | None = Field(None, description="installed signer that holds the key, instead of a key file")
+    signer_options: SecretStr | None = Field(None, description="options of the signer, as a JSON object of texts")
+    time_stamp_url: str | None = Field(None, description="RFC 3161 time stamp authority, http(s)")
+    time_stamps: Literal["off", "wanted", "required"] = Field(
+        "required", description="what if the authority does not answer: sign without a stamp, or wait for one"
+    )
+    trust_anchors: Path | None = Field(None, description="PEM roots that verification trusts besides your own")
     checkpoint_store: StoreSpec | None = Field(
         None, description="where signed checkpoints of the ledger are kept; default: WORKSPACE/checkpoints"
+    )
+    gates_file: Path | None = Field(
+        None, description="what styles must reach before approval; default: WORKSPACE/gates.yaml, else the shipped"
+    )
+    golden_folder: Path | None = Field(
+        None, description="pictures that styles are measured on; default: WORKSPACE/golden, else generated ones"
+    )
+    note_key: Path | None = Field(
+        None, description="Ed25519 key in PEM that signs approvals and checkpoints; default: made in the workspace"
     )
     workers: int | None = Field(None, ge=1, le=256, description="pictures in work at once; default: one a core")
     actor: str = Field(default_factory=getpass.getuser, description="who is at the keys; default: the user")
@@ -58,6 +77,20 @@ class Settings(BaseSettings):
         return self.weights_folder or self.workspace / "weights"
 
     @property
+    def gates(self) -> Path | None:
+        """None: those that come along."""
+        return self.gates_file or _if_there(self.workspace / "gates.yaml")
+
+    @property
+    def golden(self) -> Path | None:
+        """None: those that are generated."""
+        return self.golden_folder or _if_there(self.workspace / "golden")
+
+    @property
+    def note_key_file(self) -> Path:
+        return self.note_key or self.workspace / "identity" / "checkpoint-key.pem"
+
+    @property
     def checkpoints(self) -> StoreSpec:
         return self.checkpoint_store or FolderSpec(path=self.workspace / "checkpoints", name="checkpoints")
 
@@ -69,6 +102,10 @@ class Settings(BaseSettings):
     @property
     def worker_count(self) -> int:
         return self.workers or usable_cores()
+
+
+def _if_there(path: Path) -> Path | None:
+    return path if path.exists() else None
 
 
 def usable_cores() -> int:

@@ -19,19 +19,22 @@ from spdl.pipeline import PipelineBuilder
 from flows.attestation import attest
 from flows.ended import FAILED, Ended
 from flows.mask_pictures import UNUSABLE, MaskProblem, read_masks
+from flows.metering import Meter
 from flows.publishing import Publisher, Ready
 from flows.stores.errors import StoreChanged, StoreConflict, StoreFactsError, StoreNotFound, StoreTooLarge
-from governance import items, outcomes
+from governance import items, outcomes, usage
 from governance.items import Item, ItemState, RenditionFacts
 from governance.outcomes import Decided, Published, Quarantined, Refused
 from governance.policy import Permit, Refusal
+from governance.policy_records import Asked
 from governance.provenance.statement import Statement
 from governance.route import Decision, Routing, route
+from governance.withholding import Withheld
 from stylecore.controls import Styling
 from stylecore.data import Asset, Reason, Recipe, Rendition, RestyleError, Scores
 from stylecore.engine import Engine
 from stylecore.errors import MaskError
-from stylecore.image import Picture, decode, encode, resized
+from stylecore.image import Picture, Reading, decode, encode, resized
 from stylecore.image_problems import DEFAULT_LIMITS, ImageProblem, Limits
 from stylecore.protect import Areas, areas_of
 from stylecore.score import Judge, score
@@ -53,6 +56,7 @@ class Tools:
     routing: Routing
     workers: int
     limits: Limits = DEFAULT_LIMITS
+    decode: Callable[[bytes, Limits, int, Reading], Picture] = decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class Admitted:
     asset: Asset
     masks: Mapping[str, bytes]
     permit: Permit
+    asked: tuple[Asked, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +140,7 @@ def run_shard(shard: Iterable[Item], tools: Tools) -> Iterator[Ended]:
     )
     with stream.auto_stop():
         yield from stream
+    heart.account()
     if heart.breakage is not None:
         raise heart.breakage
 
@@ -145,6 +151,7 @@ class Heart:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._publisher = tools.publisher
+        self._meter = Meter(tools.engine)
         self.breakage: BaseException | None = None
         """What stopped the whole shard: a full disk, a store that is gone, a database that does not answer."""
 
@@ -160,21 +167,26 @@ class Heart:
         return Fetched(item, asset, read_masks(self._publisher.source, item.recipe))
 
     def admit(self, work: Fetched) -> Admitted | Ended:
-        answer = self._publisher.permit(work.item, "restyle")
+        ruling = self._publisher.asking.about(work.item, "restyle")
+        answer = ruling.answer
         if isinstance(answer, Refusal):
-            self._moved(work.item, Refused(work.item.item_id, answer.reasons))
+            self._moved(work.item, Refused(work.item.item_id, answer.reasons, ruling.asked))
             return self._standing(work.item, answer.reasons)
-        return Admitted(work.item, work.asset, work.masks, answer)
+        return Admitted(work.item, work.asset, work.masks, answer, ruling.asked)
 
     def decode(self, work: Admitted) -> Decoded:
         edge = self._tools.recipe.max_edge_px
-        before = resized(decode(work.asset.content, self._tools.limits, edge), edge)
+        reading = Reading.of(work.item.recipe)
+        before = resized(self._tools.decode(work.asset.content, self._tools.limits, edge, reading), edge)
+        for note in before.notes:
+            _log.info("item %s: %s", work.item.item_id, note)
         return Decoded(work, before, areas_of(before, work.item.recipe, work.masks))
 
     def stylize(self, works: list[Decoded]) -> list[Stylized]:
         tools = self._tools
         before, areas = [work.before for work in works], [work.areas for work in works]
-        pictures = stylize(tools.styling, before, tools.recipe, tools.engine, areas)
+        with self._meter.busy(works[0].item.style.name, len(works)):
+            pictures = stylize(tools.styling, before, tools.recipe, tools.engine, areas)
         return [Stylized(work.admitted, work.before, after) for work, after in zip(works, pictures, strict=True)]
 
     def judge(self, work: Stylized) -> Judged:
@@ -182,7 +194,8 @@ class Heart:
         tools.engine.claim_thread()
         scores = score(work.before, work.after, tools.styling.model, tools.judge)
         decision = route(item.item_id, item.asset_class, scores, tools.routing)
-        rendition = encode(work.after, item.recipe.output_format, item.recipe.quality, like=work.before.format)
+        asked = item.recipe
+        rendition = encode(work.after, asked.output_format, asked.quality, like=work.before.format, chroma=asked.chroma)
         return Judged(work.admitted, rendition, scores, decision)
 
     def attest(self, work: Judged) -> Attested:
@@ -201,7 +214,8 @@ class Heart:
         if judged.decision.verdict == "review":
             staging.put(judged.admitted.asset.content)
         facts = RenditionFacts.of(judged.rendition)
-        decided = Decided(item.item_id, judged.decision, judged.scores, facts, work.statement.digest)
+        asked = judged.admitted.asked
+        decided = Decided(item.item_id, judged.decision, judged.scores, facts, work.statement.digest, asked)
         is_ours = self._moved(item, decided)
         if is_ours and judged.decision.verdict == "approve":
             return work
@@ -215,7 +229,18 @@ class Heart:
         published = self._publisher.publish(ready)
         if isinstance(published, Published):
             return _ended(done.item, ItemState.PUBLISHED, *work.judged.decision.reasons)
+        if isinstance(published, Withheld):
+            return _ended(done.item, FAILED, published.reason)
         return _ended(done.item, ItemState.REFUSED, *published.reasons)
+
+    def account(self) -> None:
+        """What the shard has cost is kept, whether or not it came to its end; what broke it counts for more."""
+        used = self._meter.used()
+        try:
+            if used is not None:
+                usage.add(self._publisher.records, self._tools.run_id, used)
+        except RestyleError as problem:
+            self.breakage = self.breakage or problem
 
     def stylize_all(self, works: list[Decoded | Ended]) -> Iterator[Stylized | Ended]:
         """A batch in which some may have ended already. If the whole batch breaks, each is tried by itself."""

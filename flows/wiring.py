@@ -9,21 +9,29 @@ from datetime import date
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
+from flows.asking import Asking
 from flows.campaign import Campaign
-from flows.errors import NotPermitted, UsageError, WorkspaceError
+from flows.errors import NotPermitted, WorkspaceError
+from flows.gates import Gates, read_gates
+from flows.labels import moved_label
 from flows.planner import Planner
 from flows.publishing import Publisher
 from flows.settings import Settings
+from flows.signing import anchors_of, identity_of
 from flows.staging import Staging
 from flows.stores import open_store
 from flows.stores.base import Store
 from flows.stores.local import FolderStore
 from flows.stores.spec import StoreSpec
-from governance import approvals
+from governance import approvals, style_records
+from governance.access_rules import read_access_rules
 from governance.approvals import Approval
+from governance.authority import Act, Authority, Deed, Denied
 from governance.db import Database
 from governance.policy import Policy, StyleTerms
+from governance.policy_rules import SHIPPED_POLICIES, PolicyFiles, read_files
 from governance.provenance.identity import SigningIdentity
+from governance.signed_notes import NoteSigner
 from registry.catalogue import Catalogue
 from registry.errors import IntegrityError
 from registry.package import StylePackage, load_styles
@@ -41,15 +49,45 @@ class Services:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._policy: tuple[PolicyFiles, Policy] | None = None
 
     @cached_property
     def records(self) -> Database:
         return Database.open(self.settings.database_url)
 
-    @cached_property
+    @property
     def policy(self) -> Policy:
+        """The policy that is in force at this moment. Whoever needs one and the same for longer keeps what they got."""
         folder = self.settings.policy_folder
-        return Policy.shipped() if folder is None else Policy.from_folder(folder)
+        files = read_files(folder or SHIPPED_POLICIES)
+        if self._policy is None or self._policy[0] != files:
+            self._policy = files, Policy.shipped() if folder is None else Policy.from_folder(folder)
+        return self._policy[1]
+
+    @cached_property
+    def authority(self) -> Authority:
+        return Authority(self.records, read_access_rules(self.settings.access_rules))
+
+    def require(
+        self,
+        actor: str,
+        act: Act,
+        subject: str,
+        *,
+        registered_by: str | None = None,
+        asked_by: str | None = None,
+    ) -> None:
+        """The one place where an action is allowed or refused; a refusal is recorded before it is told."""
+        deed = Deed(act, subject, registered_by, asked_by)
+        answer = self.authority.ask(actor, deed)
+        if isinstance(answer, Denied):
+            self.authority.record_refused(actor, deed, answer)
+            told = "; ".join(reason.text for reason in answer.reasons)
+            raise NotPermitted(
+                f"{actor} may not {act.replace('_', ' ')} {subject}: {told}",
+                "somebody whose role allows it",
+                "`restyle people list` shows who has which role",
+            )
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -66,14 +104,22 @@ class Services:
 
     @cached_property
     def identity(self) -> SigningIdentity:
-        chain, key = self.settings.signing_certificate, self.settings.signing_key
-        if (chain is None) != (key is None):
-            raise UsageError(
-                "only one of RESTYLE_SIGNING_CERTIFICATE and RESTYLE_SIGNING_KEY is set", "both of them, or neither"
-            )
-        if chain is None or key is None:
-            return SigningIdentity.load_or_create(self.settings.workspace / "identity")
-        return SigningIdentity.from_files(chain, key)
+        return identity_of(self.settings)
+
+    @property
+    def note_signer(self) -> NoteSigner:
+        """Whoever holds this key can vouch for the ledger and give approvals."""
+        return NoteSigner.load_or_create("restyle", self.settings.note_key_file)
+
+    @property
+    def gates(self) -> Gates:
+        """What styles have to be before anybody can approve them, at this moment."""
+        return read_gates(self.settings.gates)
+
+    @property
+    def anchors(self) -> tuple[str, ...]:
+        """The root certificates (PEM) under which files are trusted here."""
+        return anchors_of(self.settings, lambda: self.identity)
 
     @cached_property
     def checkpoint_shelf(self) -> Store:
@@ -118,14 +164,29 @@ class Services:
                 f"one of {', '.join(str(each.style) for each in approvals.all_current(self.records)) or 'none yet'}",
                 f"`restyle styles list` shows what is registered; `restyle styles approve {name}` approves it",
             )
+        self.require_signed(approval)
+        self.require_unchanged(approval)
+        moved_label(self.catalogue, self.records, name, self.settings.actor)  # told, and no reason to stop
         return ApprovedStyle(approval, self._package_of(approval.style))
+
+    def require_signed(self, approval: Approval) -> None:
+        """Whoever can only write to the database cannot allow a style."""
+        approvals.require_signed(self.records, approval, self.note_signer.verifier)
+
+    def require_unchanged(self, approval: Approval) -> None:
+        """What the registry holds today is what was approved; else it is told, and refused."""
+        style = approval.style
+        try:
+            self.catalogue.confirm(style)
+        except IntegrityError as problem:
+            style_records.record_mismatch(self.records, style, str(problem), self.settings.actor)
+            raise
 
     def _package_of(self, style: StyleRef) -> StylePackage:
         try:
-            self.catalogue.confirm(style)
             return self.catalogue.fetch(style)
         except IntegrityError as problem:
-            approvals.record_mismatch(self.records, style, str(problem), self.settings.actor)
+            style_records.record_mismatch(self.records, style, str(problem), self.settings.actor)
             raise
 
 
@@ -214,19 +275,30 @@ def planner(services: Services, campaign: Campaign, style: ApprovedStyle) -> Pla
     )
 
 
-def publisher(services: Services, campaign: Campaign, actor: str, run_id: str | None) -> Publisher:
-    """What publishes the renditions of this campaign."""
+def asking(services: Services, campaign: Campaign, policy: Policy) -> Asking:
+    """What asks this policy about the items of this campaign."""
+    return Asking(
+        records=services.records,
+        source=services.store(campaign.source.store),
+        policy=policy,
+        terms_for=services.terms_for,
+        today=date.today,
+    )
+
+
+def publisher(services: Services, campaign: Campaign, actor: str, run_id: str | None, policy: Policy) -> Publisher:
+    """What publishes the renditions of this campaign, by this policy."""
+    asks = asking(services, campaign, policy)
     return Publisher(
         records=services.records,
         staging=services.staging,
-        source=services.store(campaign.source.store),
+        source=asks.source,
         shelf=services.shelf(campaign.publish.store),
-        policy=services.policy,
-        terms_for=services.terms_for,
+        asking=asks,
         identity=services.identity,
         actor=actor,
         run_id=run_id,
-        today=date.today,
+        retain_days=campaign.publish.retain_days,
     )
 
 
@@ -234,7 +306,9 @@ def tools(services: Services, campaign: Campaign, style: ApprovedStyle, run_id: 
     """What one run's shards work with. torch is imported from here on."""
     from flows.shard import Tools
     from stylecore.controls import Styling
+    from stylecore.decoder_pool import DecoderPool
     from stylecore.engine import Engine
+    from stylecore.image import decode
     from stylecore.score import Judge
     from stylecore.weights import WeightsFolder
 
@@ -246,11 +320,12 @@ def tools(services: Services, campaign: Campaign, style: ApprovedStyle, run_id: 
     further = dict(zip(recipe.further_styles, others, strict=True))
     return Tools(
         run_id=run_id,
-        publisher=publisher(services, campaign, actor, run_id),
+        publisher=publisher(services, campaign, actor, run_id, services.policy),
         styling=Styling.of(model, recipe, further),
         engine=engine,
         judge=Judge(services.settings.weights),
         recipe=recipe,
         routing=campaign.rules,
         workers=services.settings.worker_count if engine.device == "cpu" else 1,
+        decode=DecoderPool().decode if campaign.engine.isolate_decoders else decode,
     )

@@ -30,6 +30,8 @@ class EventKind(StrEnum):
     ITEM_SIGNED = "item:signed"
     ITEM_PUBLISHED = "item:published"
     ITEM_PUBLISH_REFUSED = "item:publish:refused"
+    ITEM_PUBLISH_HELD = "item:publish:held"
+    """It stays approved: a time stamp or the key service that its signature needs could not be had."""
     RUN_STARTED = "run:started"
     RUN_FINISHED = "run:finished"
     RUN_FAILED = "run:failed"
@@ -55,6 +57,7 @@ class EventKind(StrEnum):
     POLICY_CHANGED = "policy:changed"
     RECALL_ORDERED = "recall:ordered"
     RECALL_ENDED = "recall:ended"
+    RECALL_LIFTED = "recall:lifted"
     OUTPUT_WITHDRAWN = "output:withdrawn"
     OUTPUT_CHECKED = "output:checked"
     """A look at a published file found another state than the look before: changed, missing, or well again."""
@@ -125,3 +128,7 @@ def hold_subject(hold_id: str) -> str:
 
 def certificate_subject(fingerprint: str) -> str:
     return f"certificate:{fingerprint}"
+
+
+def question_subject(name: str) -> str:
+    return f"question:{name}"

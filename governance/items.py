@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, func, select, union_all
 
 from governance.db import Database
 from governance.errors import UsageError
@@ -32,6 +32,9 @@ from stylecore.data import (
     StyleRef,
     canonical_json,
 )
+
+if TYPE_CHECKING:
+    from governance.policy_records import Asked
 
 
 class ItemState(StrEnum):
@@ -62,7 +65,10 @@ class RenditionFacts:
 
 @dataclass(frozen=True, slots=True)
 class NewItem:
-    """A candidate for work, with the policy's verdict: planned, or refused with every reason."""
+    """A candidate for work, with the policy's verdict: planned, or refused with every reason.
+
+    ``asked`` is what the policy was asked to come to it. Reasons may be more than the policy's.
+    """
 
     ref: AssetRef
     asset_digest: Digest
@@ -77,6 +83,7 @@ class NewItem:
     state: ItemState
     reasons: tuple[Reason, ...] = ()
     pipeline: str = PIPELINE_VERSION
+    asked: tuple[Asked, ...] = ()
 
     def __post_init__(self) -> None:
         """A name that no database or terminal can hold fails here, its own item, and never the page it is in."""
@@ -223,18 +230,6 @@ def _first(wanted: Select[Any], limit: int) -> Select[Any]:
     return wanted.order_by(ItemRow.ordinal).limit(limit)
 
 
-def pending(
-    db: Database,
-    *,
-    campaign: str | None = None,
-    destination: str | None = None,
-    after: Digest | None = None,
-    limit: int = 500,
-) -> tuple[Item, ...]:
-    """What is planned and not yet done."""
-    return page(db, states=(ItemState.PLANNED,), campaign=campaign, destination=destination, after=after, limit=limit)
-
-
 def every(db: Database, *, page_size: int = 500, **filters: Any) -> Iterator[Item]:
     """All that ``page`` would give, page by page. Items that move meanwhile are neither lost nor given twice."""
     after: Digest | None = None
@@ -254,8 +249,17 @@ def find_by_output_digest(db: Database, output_digest: Digest) -> tuple[Item, ..
 def find_by_digest_prefix(db: Database, prefix: str, *, limit: int = 10) -> tuple[Item, ...]:
     """Items whose own id, or whose asset, rendition or output digest, begins so: what a person has at hand."""
     low, high = digest_range(prefix)
-    columns = (ItemRow.item_id, ItemRow.asset_digest, ItemRow.rendition_digest, ItemRow.output_digest)
-    return _found(db, or_(*(column.between(low, high) for column in columns)), limit=limit)
+    with db.read() as connection:
+        return tuple(item_of(row) for row in rows_by_digest(connection, low, high, limit))
+
+
+def rows_by_digest(connection: Connection, low: Digest, high: Digest, limit: int) -> list[Mapping[Any, Any]]:
+    """By one index after the other: asked for by any of them at once, a database may rather read the whole table."""
+    found: dict[int, Mapping[Any, Any]] = {}
+    for column in (ItemRow.item_id, ItemRow.asset_digest, ItemRow.rendition_digest, ItemRow.output_digest):
+        some = select(ITEMS).where(column.between(low, high)).order_by(column).limit(limit)
+        found |= {row["ordinal"]: row for row in connection.execute(some).mappings().all()}
+    return [found[ordinal] for ordinal in sorted(found)[:limit]]
 
 
 def digest_range(prefix: str) -> tuple[Digest, Digest]:

@@ -27,6 +27,8 @@ GENESIS = Digest("0" * 64)
 """What the first event names as the one before it."""
 
 _PAGE = 5_000
+_BEFORE_ALL = -(2**62)
+"""From there on a row with an impossible number is seen too."""
 
 _HEAD = select(LedgerHeadRow.seq, LedgerHeadRow.at, LedgerHeadRow.hash)
 _ADVANCE = update(LEDGER_HEAD).values(seq=bindparam("new_seq"), at=bindparam("new_at"), hash=bindparam("new_hash"))
@@ -124,15 +126,38 @@ def verify(db: Database, watch: Callable[[str], None] | None = None) -> Verified
     held against what ``watch`` is told, the hash of each event in its turn.
     """
     with db.read() as connection:
-        stored = _stored_head(connection)
-        seq, at, tip = 0, "", str(GENESIS)
-        for row in _all_events(connection):
-            wrong = _what_is_wrong(row, seq, at, tip)
-            if wrong is not None:
-                return wrong
-            seq, at, tip = row[0], row[1], row[7]
-            if watch is not None:
-                watch(tip)
+        return _walked(connection, _BEFORE_ALL, (0, "", str(GENESIS)), watch)
+
+
+def verify_since(connection: Connection, seq: int) -> Verified | Broken | None:
+    """The same from that event on, which is itself held against its hash; ``None`` where there is no such event."""
+    if seq == 0:
+        return _walked(connection, _BEFORE_ALL, (0, "", str(GENESIS)))
+    row = connection.execute(select(*_COLUMNS).where(EventRow.seq == seq)).one_or_none()
+    if row is None:
+        return None
+    _, at, kind, actor, subject, body, prev_hash, digest = row._tuple()
+    if digest != _hash(seq, at, kind, actor, subject, body, prev_hash):
+        return Broken(seq, "its content is not what was written: its hash differs")
+    return _walked(connection, seq, (seq, at, digest))
+
+
+def _walked(
+    connection: Connection,
+    after: int,
+    last: tuple[int, str, str],
+    watch: Callable[[str], None] | None = None,
+) -> Verified | Broken:
+    """Every event after that number, each against the last one's number, instant and hash; the end against the head."""
+    stored = _stored_head(connection)
+    seq, at, tip = last
+    for row in _all_events(connection, after):
+        wrong = _what_is_wrong(row, seq, at, tip)
+        if wrong is not None:
+            return wrong
+        seq, at, tip = row[0], row[1], row[7]
+        if watch is not None:
+            watch(tip)
     return _against_head(seq, tip, stored)
 
 
@@ -220,8 +245,7 @@ def _event(row: _StoredEvent) -> Event:
     return Event(seq, instant_of(at), kind, actor, subject, json.loads(body), Digest(prev_hash), Digest(digest))
 
 
-def _all_events(connection: Connection) -> Iterator[_StoredEvent]:
-    after = -(2**62)  # a row with an impossible number is seen too
+def _all_events(connection: Connection, after: int) -> Iterator[_StoredEvent]:
     while True:
         rows = connection.execute(_NEXT_PAGE, {"after": after}).all()
         for row in rows:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
 
+from governance import outputs, policy_records
 from governance.db import Database
 from governance.errors import UsageError
 from governance.events import EventKind
 from governance.items import ItemState, RenditionFacts, reasons_json, reasons_list, scores_json
+from governance.outputs import Publication
 from governance.plain_text import require_storable
+from governance.policy_records import Asked, RefusedItem
 from governance.route import Decision
 from governance.tables.work import ItemRow
 from governance.transitions import Move, move
@@ -25,13 +29,17 @@ from stylecore.data import Digest, Reason, Scores
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A rendition was made, scored and routed; its bytes and its statement are staged already."""
+    """A rendition was made, scored and routed; its bytes and its statement are staged already.
+
+    ``asked`` is what the policy was asked before it was made.
+    """
 
     item_id: Digest
     decision: Decision
     scores: Scores
     rendition: RenditionFacts
     statement_digest: Digest
+    asked: tuple[Asked, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +52,11 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Policy said yes when planning and no now."""
+    """Policy said yes when planning and no now; or the asset is not what was planned, and nobody asked the policy."""
 
     item_id: Digest
     reasons: tuple[Reason, ...]
+    asked: tuple[Asked, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.reasons:
@@ -67,12 +76,14 @@ _OF_VERDICT = {
 class Signed:
     """The signed bytes of an approved item exist, and are about to be written to their destination.
 
-    The statement they carry may be a later one than the decision's: it adds what people said.
+    The statement they carry may be a later one than the decision's: it adds what people said. ``certificate`` is the
+    fingerprint of the one they were signed with.
     """
 
     item_id: Digest
     output_digest: Digest
     statement_digest: Digest
+    certificate: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +93,7 @@ class Published:
     item_id: Digest
     output_digest: Digest
     output_uri: str
+    publication: Publication
 
     def __post_init__(self) -> None:
         require_storable(self.output_uri, "the output's address")
@@ -92,7 +104,10 @@ def record(db: Database, run_id: str, actor: str, outcomes: Sequence[Outcome]) -
     with db.write() as connection:
         held_before = _times_held(connection, [each.item_id for each in outcomes])
         moves = [_move_of(each, actor, held_before.get(each.item_id, 0)) for each in outcomes]
-        return move(connection, moves, run_id=run_id)
+        moved = move(connection, moves, run_id=run_id)
+        asked = [each for each in outcomes if isinstance(each, Decided | Refused) and each.item_id in moved]
+        _record_answers(connection, asked, "restyle")
+        return moved
 
 
 def record_signed(
@@ -111,11 +126,17 @@ def record_signed(
 def mark_published(
     db: Database, actor: str, published: Sequence[Published], *, run_id: str | None = None
 ) -> frozenset[Digest]:
-    """Approved becomes published, if these are the bytes that ``record_signed`` remembered."""
+    """Approved becomes published, if these are the bytes that ``record_signed`` remembered; all it rests on is kept."""
     with db.write() as connection:
         signed = _output_digests(connection, [each.item_id for each in published])
-        moves = [_published(each, actor) for each in published if signed.get(each.item_id) == each.output_digest]
-        return move(connection, moves, run_id=run_id)
+        ours = {each.item_id: each for each in published if signed.get(each.item_id) == each.output_digest}
+        moved = move(connection, [_published(each, actor) for each in ours.values()], run_id=run_id)
+        now = datetime.now(UTC)
+        publications = {item_id: ours[item_id].publication for item_id in ours if item_id in moved}
+        outputs.record(connection, publications, actor, run_id, now)
+        asked = ((item_id, asked) for item_id, each in publications.items() for asked in each.asked)
+        policy_records.record(connection, asked, now)
+        return moved
 
 
 def refuse_publishing(db: Database, actor: str, refused: Refused, *, run_id: str | None = None) -> bool:
@@ -130,7 +151,9 @@ def refuse_publishing(db: Database, actor: str, refused: Refused, *, run_id: str
         {"reasons": reasons_json(refused.reasons)},
     )
     with db.write() as connection:
-        return bool(move(connection, [to_refused], run_id=run_id))
+        moved = move(connection, [to_refused], run_id=run_id)
+        _record_answers(connection, [refused] if moved else [], "publish")
+        return bool(moved)
 
 
 def requeue(db: Database, actor: str, item_ids: Iterable[Digest], *, because: Reason) -> frozenset[Digest]:
@@ -149,6 +172,14 @@ def requeue(db: Database, actor: str, item_ids: Iterable[Digest], *, because: Re
     ]
     with db.write() as connection:
         return move(connection, moves, run_id=None)
+
+
+def _record_answers(connection: Connection, decided: Sequence[Decided | Refused], action: str) -> None:
+    """By which answers these were moved, and for which reasons some of them were refused."""
+    now = datetime.now(UTC)
+    policy_records.record(connection, ((each.item_id, asked) for each in decided for asked in each.asked), now)
+    refused = [RefusedItem(each.item_id, action, each.reasons) for each in decided if isinstance(each, Refused)]
+    policy_records.record_refusals(connection, refused, now)
 
 
 def _move_of(outcome: Outcome, actor: str, times_held: int) -> Move:
@@ -184,14 +215,16 @@ def _decided(outcome: Decided, actor: str, times_held: int) -> Move:
         "output_digest": None,
         "output_uri": None,
         "approvals_needed": decision.approvals_needed,
-        "times_held": times_held + (target is ItemState.IN_REVIEW),
+        # What people said of an earlier rendition does not count for this one, whether or not it is held.
+        "times_held": times_held + (target is ItemState.IN_REVIEW or times_held > 0),
     }
     return Move(outcome.item_id, ItemState.PLANNED, target, kind, actor, told, columns)
 
 
 def _signed(each: Signed, actor: str) -> Move:
-    told = {"output_digest": each.output_digest, "statement_digest": each.statement_digest}
-    return Move(each.item_id, ItemState.APPROVED, ItemState.APPROVED, EventKind.ITEM_SIGNED, actor, told, told)
+    columns = {"output_digest": each.output_digest, "statement_digest": each.statement_digest}
+    told = {**columns, "certificate": each.certificate}
+    return Move(each.item_id, ItemState.APPROVED, ItemState.APPROVED, EventKind.ITEM_SIGNED, actor, told, columns)
 
 
 def _published(each: Published, actor: str) -> Move:

@@ -10,10 +10,12 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, select, update
 
+from governance import policy_records
 from governance.db import Database, insert_rows
 from governance.errors import UsageError
 from governance.events import EventKind, NewEvent, item_subject
 from governance.items import ItemState, NewItem, columns_of, fixed_columns_of
+from governance.policy_records import RefusedItem
 from governance.tables.work import ITEMS, RUNS, ItemRow, RunRow
 from governance.transitions import Move, move
 from stylecore.data import Digest
@@ -52,8 +54,19 @@ def plan_page(db: Database, run_id: str, actor: str, candidates: Sequence[NewIte
         counted = _counted(len(candidates), new.values(), moves)
         _count_to_run(connection, run_id, counted)
         _insert(connection, run_id, new)
-        move(connection, moves, run_id=run_id, also=[_planned(item_id, new[item_id], run_id, actor) for item_id in new])
+        told = [_planned(item_id, new[item_id], run_id, actor) for item_id in new]
+        moved = move(connection, moves, run_id=run_id, also=told)
+        _record_answers(connection, new | {item_id: by_id[item_id] for item_id in moved})
     return counted
+
+
+def _record_answers(connection: Connection, decided: Mapping[Digest, NewItem]) -> None:
+    """By which answers they are where they are now; nothing for an item that stays as it was."""
+    now = datetime.now(UTC)
+    asked = ((item_id, asked) for item_id, item in decided.items() for asked in item.asked)
+    policy_records.record(connection, asked, now)
+    refused = [RefusedItem(item_id, "restyle", item.reasons) for item_id, item in decided.items() if item.reasons]
+    policy_records.record_refusals(connection, refused, now)
 
 
 def _known(connection: Connection, item_ids: Sequence[Digest]) -> dict[Digest, Mapping[str, Any]]:

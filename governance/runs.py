@@ -38,6 +38,7 @@ class Run:
     campaign: str
     campaign_digest: Digest
     campaign_text: str
+    policy_digest: Digest | None
     actor: str
     host: str
     pid: int
@@ -60,13 +61,18 @@ def start(
     host: str,
     pid: int,
     flow_run_id: str | None = None,
+    policy_digest: Digest | None = None,
 ) -> Run:
-    """A run begins; the campaign's whole text is kept with it. ``flow_run_id`` is what the orchestrator calls it."""
+    """A run begins; the campaign's whole text is kept with it. ``flow_run_id`` is what the orchestrator calls it.
+
+    ``policy_digest`` names the policy that it goes by, whatever is put in force meanwhile.
+    """
     run = Run(
         run_id=_new_run_id(),
         campaign=require_plain(campaign, "the campaign's name"),
         campaign_digest=campaign_digest,
         campaign_text=campaign_text,
+        policy_digest=policy_digest,
         actor=require_plain(actor, "the actor"),
         host=made_plain(host, 200),
         pid=pid,
@@ -79,6 +85,7 @@ def start(
         counts={},
     )
     told = {"campaign": run.campaign, "campaign_digest": campaign_digest, "host": run.host, "pid": pid}
+    told |= {} if policy_digest is None else {"policy_digest": policy_digest}
     with db.write() as connection:
         connection.execute(insert(RUNS), _columns(run))
         ledger.append(connection, [NewEvent(EventKind.RUN_STARTED, run.actor, run_subject(run.run_id), told)])

@@ -10,7 +10,9 @@ import re
 import struct
 from collections.abc import Iterator
 
+from stylecore.image_formats import FORMATS, TITLES
 from stylecore.image_problems import ImageProblem, Limits, ProblemCode, check_pixels
+from stylecore.psd_structure import check_psd
 from stylecore.tag_directories import check_tags
 
 MAX_SCANS = 100
@@ -18,7 +20,6 @@ MAX_SCANS = 100
 MAX_SEGMENTS = 20_000
 MAX_CHUNKS = 200_000
 
-_ACCEPTED = ("jpeg", "png", "webp", "tiff")
 _SIGNATURES: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
     (name, re.compile(pattern, re.DOTALL))
     for name, pattern in (
@@ -26,11 +27,12 @@ _SIGNATURES: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
         ("png", rb"\x89PNG\r\n\x1a\n"),
         ("webp", rb"RIFF....WEBP"),
         ("tiff", rb"II[\x2a\x2b]\x00|MM\x00[\x2a\x2b]"),
-        ("GIF", rb"GIF8[79]a"),
+        ("gif", rb"GIF8[79]a"),
+        ("psd", rb"8BPS\x00\x01"),
+        ("avif", rb".{4}ftyp(avi[fs]|(mif1|msf1).{4}(.{4}){0,12}?avi[fs])"),
+        ("heic", rb".{4}ftyp(hei[cxms]|hev[cx]|mif1|msf1)"),
         ("BMP", rb"BM.{4}\x00\x00\x00\x00"),
-        ("Photoshop", rb"8BPS"),
-        ("AVIF", rb".{4}ftypavi[fs]"),
-        ("HEIC", rb".{4}ftyp(hei[cxms]|hev[cx]|mif1|msf1)"),
+        ("large Photoshop (PSB)", rb"8BPS"),
         ("JPEG 2000", rb"\x00\x00\x00\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51"),
         ("JPEG XL", rb"\xff\x0a|\x00\x00\x00\x0cJXL \r\n\x87\n"),
         ("icon", rb"\x00\x00[\x01\x02]\x00"),
@@ -56,30 +58,41 @@ def sniff(content: bytes) -> str:
     head = content[:1024]
     for name, signature in _SIGNATURES:
         if signature.match(head):
-            if name in _ACCEPTED:
+            if name in FORMATS:
                 return name
             raise ImageProblem(
                 ProblemCode.UNSUPPORTED_FORMAT,
-                f"a {name} file, which is not accepted yet",
-                "JPEG, PNG, WebP or TIFF",
+                f"a {name} file, which is not accepted",
+                TITLES,
                 "Convert it to one of these",
             )
     got = "an empty file" if not content else f"a file beginning with {content[:8]!r}"
-    raise ImageProblem(ProblemCode.NOT_AN_IMAGE, got, "a JPEG, PNG, WebP or TIFF image")
+    raise ImageProblem(ProblemCode.NOT_AN_IMAGE, got, f"an image: {TITLES}")
 
 
-def check_structure(container: str, content: bytes, limits: Limits) -> None:
-    """Refuse a structure that would exhaust the decoder. What is merely damaged is left for the decoder to report."""
+def is_heic(content: bytes) -> bool:
+    try:
+        return sniff(content) == "heic"
+    except ImageProblem:
+        return False
+
+
+def check_structure(container: str, content: bytes, limits: Limits) -> int:
+    """Refuse a structure that would exhaust the decoder. What is merely damaged is left for the decoder to report.
+
+    Returns how many pictures a TIFF holds; the decoders of all other formats count by themselves.
+    """
     if container == "jpeg":
         _check_jpeg(content)
     elif container == "png":
         _check_png(content)
     elif container == "webp":
         _check_webp(content, limits)
-    elif check_tags(content) > 1:
-        raise ImageProblem(
-            ProblemCode.ANIMATED, "a TIFF of several pages", "a single picture", "Send each page as a file of its own"
-        )
+    elif container == "psd":
+        check_psd(content)
+    elif container == "tiff":
+        return check_tags(content)
+    return 1
 
 
 def is_cut_short(container: str, content: bytes) -> bool:
@@ -120,8 +133,6 @@ def _check_png(content: bytes) -> None:
     for count, _ in enumerate(_png_chunks(content)):
         if count >= MAX_CHUNKS:
             raise ImageProblem(ProblemCode.DECOMPRESSION_BOMB, f"a PNG of more than {MAX_CHUNKS} chunks", "fewer")
-    if content[12:16] == b"IHDR" and content[24:25] == b"\x10":
-        raise sixteen_bit_problem("PNG")
 
 
 def _png_chunks(content: bytes) -> Iterator[bytes]:
@@ -148,12 +159,3 @@ def _check_webp(content: bytes, limits: Limits) -> None:
     else:
         raise ImageProblem(ProblemCode.CORRUPT, "a WebP file without a readable header")
     check_pixels(width, height, len(content), limits)
-
-
-def sixteen_bit_problem(what: str) -> ImageProblem:
-    return ImageProblem(
-        ProblemCode.UNSUPPORTED_MODE,
-        f"a {what} of 16 bits a channel, which is not carried yet",
-        "8 bits a channel",
-        "Export it with 8 bits a channel",
-    )

@@ -61,9 +61,13 @@ def read_cube(content: bytes) -> Cube:
     return Cube(size, colours, title, domain)
 
 
-def write_cube(cube: Cube) -> bytes:
-    """The same for everybody else's programs; six decimals are a two-thousandth of a grey level."""
-    told = [f'TITLE "{cube.title}"'] if cube.title and '"' not in cube.title else []
+def write_cube(cube: Cube, remarks: Sequence[str] = ()) -> bytes:
+    """The same for everybody else's programs; six decimals are a two-thousandth of a grey level.
+
+    ``remarks``: lines for people, which programs pass over. They may not hold what would end a line.
+    """
+    told = [f"# {remark}" for remark in remarks if remark.isprintable()]
+    told += [f'TITLE "{cube.title}"'] if cube.title and '"' not in cube.title else []
     least, most = ([f"{number:g}" for number in corner] for corner in cube.domain)
     told += [f"LUT_3D_SIZE {cube.size}", f"DOMAIN_MIN {' '.join(least)}", f"DOMAIN_MAX {' '.join(most)}"]
     rows = [f"{red:.6f} {green:.6f} {blue:.6f}" for red, green, blue in cube.colours.tolist()]
@@ -83,9 +87,20 @@ def lattice_of(cube: Cube) -> Tensor:
     return colours.T.reshape(3, cube.size, cube.size, cube.size).contiguous()
 
 
-def cube_of(lattice: Tensor, title: str = "") -> Cube:
-    """A lattice of a package of grades, 3 x N x N x N, for a file."""
-    return Cube(lattice.shape[-1], lattice.float().flatten(1).T.numpy().copy(), title)
+def cube_of(lattice: Tensor, title: str = "", size: int | None = None) -> Cube:
+    """A lattice of a package of grades, 3 x N x N x N, for a file; of another size if asked for.
+
+    Every number stays as it is where the size does. Where the new size has nodes at all places of the old (from 17 to
+    33, say), no colour changes either; elsewhere the grade's bends are rounded off between its nodes.
+    """
+    own = lattice.shape[-1]
+    colours = lattice.float().flatten(1).T.contiguous()
+    wanted = own if size is None else size
+    if not LEAST_SIZE <= wanted <= MOST_SIZE:
+        raise CubeError(f"a lattice of {wanted} points", f"{LEAST_SIZE} to {MOST_SIZE} points each way")
+    if wanted != own:
+        colours = looked_up(colours, own, neutral(wanted).T)
+    return Cube(wanted, colours.numpy().copy(), title)
 
 
 def _lines(content: bytes) -> list[str]:

@@ -13,13 +13,14 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, TypeAdapter, ValidationError
 
-PIPELINE_VERSION = "1"
+PIPELINE_VERSION = "2"
 """Part of every item's identity: raise it when the same inputs would give other pixels."""
 
 _SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 
 ColourKeeping = Literal["none", "luminance", "histogram", "covariance"]
-OutputFormat = Literal["like-input", "jpeg", "png", "webp", "tiff"]
+OutputFormat = Literal["like-input", "jpeg", "png", "webp", "tiff", "avif"]
+ChromaSampling = Literal["auto", "4:4:4", "4:2:2", "4:2:0"]
 
 
 class RestyleError(Exception):
@@ -139,7 +140,10 @@ class Zone:
 
 @dataclass(frozen=True, slots=True)
 class AssetFacts:
-    """What the store knows about an asset beyond its bytes. ``None`` means *unknown*, and policy reads it as no."""
+    """What the store knows about an asset beyond its bytes. ``None`` means *unknown*, and policy reads it as no.
+
+    The last five are what a register of licences adds: ``None`` where nothing lapsed and nothing is limited.
+    """
 
     asset_class: str = "unclassified"
     licence: str | None = None
@@ -150,6 +154,13 @@ class AssetFacts:
     consent_until: date | None = None
     zones: tuple[Zone, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
+    licence_lapse: str | None = None
+    """Why the licence is not in force, said after its name."""
+    consent_lapse: str | None = None
+    """Which consent is not in force, and why."""
+    licensed_classes: frozenset[str] | None = None
+    licensed_channels: frozenset[str] | None = None
+    licensed_territories: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +194,13 @@ class Recipe:
     max_edge_px: Annotated[int, Field(ge=1, le=1_000_000)] = 1600
     output_format: OutputFormat = "like-input"
     quality: Annotated[int, Field(ge=1, le=100)] = 90
+    chroma: ChromaSampling = "auto"
+    """Of JPEG and AVIF. By itself: full at a quality of 90 and more."""
+    colours: Literal["keep", "srgb"] = "keep"
+    """The colour space that the file came in, or sRGB for all."""
+    gps: Literal["keep", "drop"] = "keep"
+    animated: Literal["refuse", "first", "frames"] = "refuse"
+    """What becomes of a file of several frames or pages: put aside, its first one restyled, or all of its frames."""
     blend: Annotated[tuple[tuple[Slug, _Share], ...], Field(max_length=64)] = ()
     """Other styles of the package with their weights; the rest of the weight is the style's own."""
     regions: Annotated[tuple[tuple[Slug, Slug], ...], Field(max_length=64)] = ()

@@ -5,8 +5,9 @@ what an opening or a closing removes is thinner than its window, so it may be a 
 stand in a row and look alike are lettering. It finds text that was set on a picture, and some of the text in a picture,
 in any script whose letters are separate. It misses script that is joined, text that is turned by more than some 15
 degrees, text of fewer than three letters and text under a hundredth of the longer edge; and it takes some windows for
-text. Measured: 0.94 of legible overlays found (16 to 90 px high, on photographs), 2.8 % of a photograph without text
-marked on average, a half-timbered house 18 %.
+text. Measured on seeds it was not tuned on (tests/stylecore/test_text_trial.py): words 16 to 90 px high, on
+photographs, found whole: 0.975 where they stand out at 4.5:1, 0.95 at 3:1. Of the eighteen Kodak photographs at hand,
+which show little text, 2.8 % is marked on average, of a half-timbered house 19 %.
 """
 
 from __future__ import annotations

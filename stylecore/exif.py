@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PIL import Image
 
+from stylecore.descriptions import Gps
 from stylecore.tag_directories import check_tags
 
 _ORIENTATION, _EXIF_DIRECTORY, _GPS_DIRECTORY = 0x0112, 0x8769, 0x8825
@@ -55,12 +56,12 @@ def upright_method(exif: Image.Exif | None) -> Image.Transpose | None:
     return _UPRIGHTING.get(orientation) if isinstance(orientation, int) else None
 
 
-def kept_exif(exif: Image.Exif) -> bytes:
+def kept_exif(exif: Image.Exif, gps: Gps = "keep") -> bytes:
     """What is kept of it, for a picture that stands upright now. Thumbnail, layout and maker notes are not."""
     kept = Image.Exif()
     for tag in sorted(_KEPT_TAGS & set(exif)):
         kept[tag] = exif[tag]
-    for directory in (_EXIF_DIRECTORY, _GPS_DIRECTORY):
+    for directory in (_EXIF_DIRECTORY, _GPS_DIRECTORY)[: 2 if gps == "keep" else 1]:
         if values := {t: v for t, v in sorted(exif.get_ifd(directory).items()) if t not in _STALE_EXIF_TAGS}:
             kept[directory] = values
     kept[_ORIENTATION] = 1
@@ -70,7 +71,7 @@ def kept_exif(exif: Image.Exif) -> bytes:
     return block
 
 
-def exif_of(image: Image.Image) -> tuple[Image.Transpose | None, bytes | None, tuple[str, ...]]:
+def exif_of(image: Image.Image, gps: Gps = "keep") -> tuple[Image.Transpose | None, bytes | None, tuple[str, ...]]:
     """How to turn the picture upright, the EXIF to keep, and a note when there was more. EXIF never costs a picture."""
     try:
         exif = read_exif(image)
@@ -79,6 +80,6 @@ def exif_of(image: Image.Image) -> tuple[Image.Transpose | None, bytes | None, t
     if exif is None:
         return None, None, ()
     try:
-        return upright_method(exif), kept_exif(exif), ()
+        return upright_method(exif), kept_exif(exif, gps), ()
     except Exception:
         return upright_method(exif), None, ("the EXIF data cannot be rewritten and was dropped",)

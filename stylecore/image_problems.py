@@ -40,6 +40,9 @@ class Limits:
 
     max_bytes: int = 200_000_000
     max_pixels: int = 120_000_000
+    max_frames: int = 300
+    max_cpu_s: int = 120
+    """Held only where decoders run in processes of their own."""
 
 
 DEFAULT_LIMITS = Limits()

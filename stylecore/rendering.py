@@ -49,7 +49,7 @@ def _visible_colours(picture: Picture) -> Colours:
     Whatever lies under full transparency (often black) would otherwise bleed through convolutions into visible edges
     and shift the whole picture through the normalisation.
     """
-    colours = picture.pixels.astype(np.float32) / 255.0
+    colours = picture.colours
     if picture.alpha is None:
         return colours
     colours[picture.alpha == 0] = mean_visible_colour(colours, picture.alpha)

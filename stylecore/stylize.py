@@ -14,6 +14,7 @@ from stylecore.controls import Styling
 from stylecore.data import Recipe
 from stylecore.engine import ON_CPU, Engine
 from stylecore.image import Picture
+from stylecore.own_colours import restyled
 from stylecore.palette import within
 from stylecore.protect import Areas, areas_of, held
 from stylecore.rendering import rendered, repeatable
@@ -39,6 +40,8 @@ def stylize(
     if recipe.strength == 0.0:
         return list(pictures)
     where = [areas_of(picture, recipe) for picture in pictures] if areas is None else areas
+    if any(picture.motion for picture in pictures):
+        return [_moved(styling, *each, recipe, engine) for each in zip(pictures, where, strict=True)]
     engine.claim_thread()
     with torch.inference_mode(), repeatable(engine):
         styled = _rendered(styling, pictures, where, engine)
@@ -46,6 +49,18 @@ def stylize(
         picture if colours is None else _finished(picture, colours, recipe, its)
         for picture, colours, its in zip(pictures, styled, where, strict=True)
     ]
+
+
+def _moved(styling: Styling, picture: Picture, areas: Areas, recipe: Recipe, engine: Engine) -> Picture:
+    """An animation frame by frame. What is protected in the first frame is protected in all."""
+    motion, still = picture.motion, replace(picture, motion=None)
+    frames = (still, *(motion.frames if motion is not None else ()))
+    styled: list[Picture] = []
+    for start in range(0, len(frames), engine.batch_size):
+        batch = frames[start : start + engine.batch_size]
+        styled += stylize(styling, batch, recipe, engine, [areas] * len(batch))
+    first, *later = styled
+    return replace(first, motion=None if motion is None else replace(motion, frames=tuple(later)))
 
 
 def _rendered(
@@ -69,14 +84,20 @@ def _finished(picture: Picture, styled: Colours, recipe: Recipe, areas: Areas) -
     """Colours first, since they are what the style has changed; then strength; then the palette, a promise about what
     comes out; what must not change comes last."""
     visible = None if picture.alpha is None else picture.alpha > 0
-    styled = kept(picture.pixels, styled, recipe.keep_colour, visible)
-    before = picture.pixels.astype(np.float32)
-    levels = before + np.float32(recipe.strength) * (styled * np.float32(255.0) - before)
+    original = picture.pixels if picture.own is None else picture.colours
+    styled = kept(original, styled, recipe.keep_colour, visible)
+    before = picture.pixels.astype(np.float32) if picture.own is None else picture.colours * np.float32(255.0)
+    levels = np.asarray(before + np.float32(recipe.strength) * (styled * np.float32(255.0) - before))
     if recipe.palette:
-        levels = within(levels / np.float32(255.0), recipe.palette, recipe.palette_delta_e) * np.float32(255.0)
+        in_palette = within(levels / np.float32(255.0), recipe.palette, recipe.palette_delta_e)
+        levels = np.asarray(in_palette * np.float32(255.0))
     pixels = np.rint(levels).clip(0, 255).astype(np.uint8)
     if visible is not None:
         pixels = np.where(visible[..., None], pixels, picture.pixels)
     if areas.protected is not None:
         pixels = held(picture.pixels, pixels, areas.protected)
-    return replace(picture, pixels=pixels)
+    if picture.own is None:
+        return replace(picture, pixels=pixels)
+    shown = np.asarray(levels / np.float32(255.0), dtype=np.float32)
+    own = restyled(picture.own, shown, areas.protected, visible, is_bound=bool(recipe.palette))
+    return replace(picture, pixels=pixels, own=own)

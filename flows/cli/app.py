@@ -7,7 +7,22 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import audit, campaigns, demo, doctor, policy, review, styles, train, weights
+from flows.cli import (
+    audit,
+    campaigns,
+    demo,
+    doctor,
+    holds,
+    keys,
+    licence,
+    people,
+    policy,
+    recall,
+    review,
+    styles,
+    train,
+    weights,
+)
 from flows.cli.context import use_home
 
 app = typer.Typer(
@@ -39,10 +54,15 @@ app.command()(train.dataset)
 app.command()(campaigns.status)
 app.command()(campaigns.runs)
 app.command()(review.publish)
+app.command()(recall.recall)
 app.command()(doctor.doctor)
 app.add_typer(campaigns.campaign, name="campaign")
 app.add_typer(styles.styles, name="styles")
 app.add_typer(policy.policy, name="policy")
 app.add_typer(review.review, name="review")
 app.add_typer(audit.audit, name="audit")
+app.add_typer(keys.keys, name="keys")
+app.add_typer(holds.hold, name="hold")
+app.add_typer(licence.licence, name="licence")
+app.add_typer(people.people, name="people")
 app.add_typer(weights.weights, name="weights")

@@ -1,18 +1,18 @@
-"""Proof: is the ledger whole, and what does this file say of itself."""
+"""Proof of the ledger: is it whole, what does it say, and what can an auditor take along."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli import context
+from flows.cli import audit_files, audit_proofs, audit_questions, context
 from flows.cli.output import console, plain, say_json, table
 
 if TYPE_CHECKING:
-    from governance.provenance.verify import FileProof
+    from flows.wiring import Services
 
 audit = typer.Typer(help="Verify the ledger, read it, and check any file.", no_args_is_help=True)
 
@@ -26,7 +26,7 @@ def verify(as_json: AsJson = False) -> None:
     from governance.errors import IntegrityError
     from governance.ledger import Broken, Verified
 
-    found, checkpoints = verify_ledger(context.services())
+    found, checkpoints = verify_ledger(_read("ledger"))
     if isinstance(found, Verified):
         if as_json:
             say_json({"intact": True, "events": found.count, "head": found.head, "checkpoints": checkpoints})
@@ -49,7 +49,7 @@ def checkpoint() -> None:
     """Sign what the ledger is now, and keep the signed note outside the database."""
     from flows.ledger_proof import take_checkpoint
 
-    services = context.services()
+    services = _read("checkpoint")
     taken = take_checkpoint(services)
     console.print(
         f"[green]checkpoint[/] of {taken.size} events, root {taken.root.short}, kept in "
@@ -75,7 +75,7 @@ def export(
     from flows.ledger_proof import export_bundle
 
     first = None if since is None else since.replace(tzinfo=UTC)
-    count, last = export_bundle(context.services(), bundle, subject, first)
+    count, last = export_bundle(_read("bundle"), bundle, subject, first)
     console.print(
         f"[green]{count} events[/] in {plain(bundle)}, proven by the checkpoint of {last.size} events; "
         f"check it with: python3 {plain(bundle)}"
@@ -93,7 +93,7 @@ def events(
 
     from governance import ledger
 
-    found = ledger.page(context.services().records, subject=subject, limit=limit, newest_first=True)[::-1]
+    found = ledger.page(_read("events").records, subject=subject, limit=limit, newest_first=True)[::-1]
     if as_json:
         say_json([asdict(each) for each in found])
         return
@@ -112,74 +112,20 @@ def anchor() -> None:
     typer.echo(pem, nl=False)
 
 
-@audit.command()
-def verify_file(
-    file: Annotated[Path, typer.Argument(help="Any picture, from anywhere.")],
-    anchor: Annotated[
-        list[Path] | None, typer.Option(help="A root certificate (PEM) you trust; default: this workspace's own.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Who made this file, what from, when, in which style, and whether its bytes are intact."""
-    from flows.file_proof import file_proof
-    from governance.errors import IntegrityError
+def _read(what: str) -> Services:
+    """The services, for somebody who may read the audit."""
+    from governance.authority import Act
 
-    proof, item_id = file_proof(context.services(), file, anchor or [])
-    if as_json:
-        say_json({**_as_dict(proof), "item": item_id})
-    else:
-        _show(file, proof, item_id)
-    if not (proof.is_intact and proof.is_trusted):
-        raise IntegrityError(
-            f"{file.name} proves nothing: {proof.explanation}", "an intact file, signed by someone you trust"
-        )
+    services = context.services()
+    services.require(services.settings.actor, Act.READ_AUDIT, what)
+    return services
 
 
-def _show(file: Path, proof: FileProof, item_id: str | None) -> None:
-    good = proof.is_intact and proof.is_trusted
-    console.print(
-        f"[bold]{plain(file.name)}[/]: [{'green' if good else 'red'}]{proof.state}[/], {plain(proof.explanation)}"
-    )
-    if proof.signer is not None:
-        console.print(f"signed by {plain(proof.signer.subject)}")
-        if proof.signer.is_development:
-            console.print("[yellow]a development identity: it proves that nothing changed, and no one's name[/]")
-    for name, value in _claims(proof):
-        console.print(f"  {name:<10} {plain(value)}")
-    for problem in proof.problems:
-        console.print(f"  [dim]{plain(problem.code)}[/] {plain(problem.text)}")
-    if item_id is not None:
-        console.print(f"this workspace published it: `restyle audit events --subject item:{item_id}`")
-
-
-def _claims(proof: FileProof) -> list[tuple[str, str]]:
-    statement = proof.statement
-    if statement is None:
-        return []
-    review = "" if statement.review is None else f", approved by {statement.review.reviewer}"
-    return [
-        ("from", f"{statement.source.uri} (sha256 {statement.source.sha256.short})"),
-        (
-            "style",
-            f"{statement.style.name} v{statement.style.version} (package {statement.style.package_sha256.short})",
-        ),
-        ("licence", statement.style.licence),
-        ("decision", f"{statement.decision.verdict}{review}"),
-        ("permit", ", ".join(statement.permit.policy_ids)),
-        ("campaign", f"{statement.campaign}, run {statement.run}"),
-        ("made at", f"{statement.made_at:%Y-%m-%d %H:%M:%S} UTC"),
-        ("made with", ", ".join(f"{name} {value}" for name, value in statement.pipeline.environment.items())),
-    ]
-
-
-def _as_dict(proof: FileProof) -> dict[str, Any]:
-    return {
-        "state": proof.state,
-        "trusted": proof.is_trusted,
-        "explanation": proof.explanation,
-        "signer": None if proof.signer is None else proof.signer.subject,
-        "development_identity": proof.signer is not None and proof.signer.is_development,
-        "problems": [{"code": each.code, "text": each.text} for each in proof.problems],
-        "statement": None if proof.statement is None else proof.statement.as_dict(),
-        "statement_sha256": proof.statement_digest,
-    }
+audit.command()(audit_questions.questions)
+audit.command()(audit_questions.ask)
+audit.command()(audit_files.verify_file)
+audit.command()(audit_files.verify_outputs)
+audit.command()(audit_files.trace)
+audit.command()(audit_proofs.prove)
+audit.command()(audit_proofs.nightly)
+audit.command()(audit_proofs.serve)

@@ -51,9 +51,12 @@ def check(file: File) -> None:
 def serve(files: Annotated[list[Path], typer.Argument(help="Campaign files with a schedule.")]) -> None:
     """Keep the schedules of these campaigns: run each when its time comes, until stopped."""
     from flows.campaign_file import read_campaign
+    from governance.authority import Act
 
     campaigns = [read_campaign(file) for file in files]
     services = context.services()
+    for each in campaigns:
+        services.require(services.settings.actor, Act.APPLY, f"campaign:{each.campaign}")
     from flows.deployments import serve_campaigns
 
     serve_campaigns(services.settings, campaigns)
@@ -68,9 +71,11 @@ def plan(
     from flows.campaign_file import read_campaign
     from flows.controls_in_words import in_words
     from flows.preview import preview
+    from governance.authority import Act
 
     asked = read_campaign(file)
     services = context.services()
+    services.require(services.settings.actor, Act.APPLY, f"campaign:{asked.campaign}")
     style = services.approved_style(asked.style.name, asked.style.version)
     foreseen = preview(services, asked, style)
     if as_json:
@@ -115,9 +120,12 @@ def run(file: File, as_json: AsJson = False) -> None:
     """Do what a campaign asks for. Interrupted or repeated, it goes on where it was and does nothing twice."""
     from flows.campaign_file import read_campaign
     from flows.errors import Incomplete
+    from governance.authority import Act
 
     asked = read_campaign(file)
-    context.services_with_room()
+    services = context.services_with_room()
+    # The flow asks too, since schedules come that way; here nobody waits for Prefect to be told no.
+    services.require(services.settings.actor, Act.APPLY, f"campaign:{asked.campaign}")
     from flows.cli.run_display import run_with_progress
 
     summary = run_with_progress(asked, quiet=as_json)

@@ -38,4 +38,16 @@ def services_with_room() -> Services:
 
     opened = services()
     require_room(opened.settings)
+    _warn_of_the_certificates_end(opened)
     return opened
+
+
+def _warn_of_the_certificates_end(opened: Services) -> None:
+    """On standard error, so that what a program reads stays whole. An expired one ends the command here."""
+    from datetime import UTC, datetime
+
+    from flows.cli.output import errors, plain
+    from flows.signing import expiry_warning
+
+    if (warning := expiry_warning(opened.identity, datetime.now(UTC))) is not None:
+        errors.print(f"[yellow]warning:[/] {plain(warning)}")

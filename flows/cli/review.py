@@ -29,8 +29,11 @@ def list_(
 ) -> None:
     """What waits for a decision, oldest first, and why."""
     from governance import review as reviews
+    from governance.authority import Act
 
-    waiting = reviews.queue(context.services().records, campaign=campaign, limit=limit)
+    services = context.services()
+    services.require(services.settings.actor, Act.REVIEW, "review")
+    waiting = reviews.queue(services.records, campaign=campaign, limit=limit)
     if as_json:
         say_json([_as_dict(each) for each in waiting])
         return
@@ -51,8 +54,10 @@ def show(item: ItemId, as_json: AsJson = False) -> None:
     from dataclasses import asdict
 
     from governance import review as reviews
+    from governance.authority import Act
 
     services = context.services()
+    services.require(services.settings.actor, Act.REVIEW, "review")
     held = reviews.show(services.records, item)
     pictures = _pictures(services.staging, held.item)
     if as_json:
@@ -110,12 +115,43 @@ def reject(
     _decide(reviews.reject, item, reason, note, by)
 
 
-def _decide(decision: Callable[..., ReviewOutcome], item: str, reason: str, note: str, by: str | None) -> None:
+@review.command()
+def requeue(
+    item: Annotated[list[str], typer.Argument(help="The ids of quarantined items, or their beginnings.")],
+    why: Annotated[str, typer.Option(help="What stood in their way and does not any more.")],
+    by: By = None,
+) -> None:
+    """Let the next run try quarantined items again, since it was not the asset that was at fault."""
+    from governance import outcomes
     from governance import review as reviews
+    from governance.authority import Act
+    from governance.plain_text import require_plain
+    from stylecore.data import Reason
 
     services = context.services()
+    actor = by or services.settings.actor
+    found = [reviews.show(services.records, each).item for each in item]
+    for each in found:
+        services.require(actor, Act.APPLY, f"item:{each.item_id}")
+    because = Reason("requeued", require_plain(why, "the reason", max_chars=500))
+    moved = outcomes.requeue(services.records, actor, [each.item_id for each in found], because=because)
+    for each in found:
+        told = "is planned again" if each.item_id in moved else f"is {each.state.replace('_', ' ')}, and stays so"
+        console.print(f"{plain(each.ref.key)} {told}")
+
+
+def _decide(decision: Callable[..., ReviewOutcome], item: str, reason: str, note: str, by: str | None) -> None:
+    from governance import review as reviews
+    from governance.authority import Act
+    from governance.events import item_subject
+
+    services = context.services()
+    actor = by or services.settings.actor
     found = reviews.show(services.records, item).item
-    said = decision(services.records, found.item_id, by or services.settings.actor, _code(reason), note)
+    needs_two = found.approvals_needed == 2
+    own = found.asked_by if needs_two else None
+    services.require(actor, Act.REVIEW, item_subject(found.item_id), asked_by=own)
+    said = decision(services.records, found.item_id, actor, _code(reason), note)
     _told(said, found)
 
 
@@ -144,8 +180,10 @@ def publish(campaign: Campaign = None, as_json: AsJson = False) -> None:
     """Publish what is approved: policy asked again, signed, written, recorded."""
     from flows.ended import FAILED
     from flows.errors import Incomplete
+    from governance.authority import Act
 
     services = context.services_with_room()
+    services.require(services.settings.actor, Act.PUBLISH_REVIEWED, "review")
     from flows.publish_reviewed import publish_reviewed
 
     ended = publish_reviewed(services.settings.actor, campaign)

@@ -85,14 +85,17 @@ def dataset(
 
     from flows.cli.output import errors
     from flows.restyle_dataset import DatasetRequest, restyle_dataset
+    from governance.authority import Act
     from stylecore.labelled.base import LabelledSet
     from stylecore.labelled.coco import Coco
     from stylecore.labelled.folder_classes import FolderClasses
     from stylecore.labelled.restyled import LeftOut
 
+    services = context.services_with_room()
+    services.require(services.settings.actor, Act.APPLY, "dataset")
     labelled: LabelledSet = FolderClasses.read(pictures) if coco is None else Coco.read(coco, pictures)
     asked = DatasetRequest(tuple(dict.fromkeys(style)), copies, strength, seed)
-    results = restyle_dataset(context.services_with_room(), labelled, rights, out, asked)
+    results = restyle_dataset(services, labelled, rights, out, asked)
     total = len(labelled.pictures) * copies
     left_out = [each for each in track(results, "restyling", total, console=errors) if isinstance(each, LeftOut)]
     console.print(f"[green]{total - len(left_out) * copies} pictures[/] with their labels in {plain(out)}")

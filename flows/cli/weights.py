@@ -8,22 +8,31 @@ from typing import Annotated
 import typer
 
 from flows.cli import context
-from flows.cli.output import console, plain, table
+from flows.cli.output import console, plain, say_json, table
 
 weights = typer.Typer(help="Third-party weights: for LPIPS, training, optimisation, diffusion.", no_args_is_help=True)
 
 
 @weights.command(name="list")
-def list_() -> None:
-    """Which weights are known, and which of them are in the weights folder, with the right digest."""
-    from stylecore.weights import KNOWN_WEIGHTS, WeightsFolder
+def list_(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False) -> None:
+    """Which weights there are: bundled, placed with the right digest, or adopted; and which LPIPS is in use."""
+    from flows.weights_in_use import listed_weights, lpips_in_use, lpips_in_words
+    from stylecore.weights import WeightsFolder
 
     folder = WeightsFolder(context.services().settings.weights)
-    rows = (
-        (name, "present" if folder.find(name) else "absent", digest.short) for name, digest in KNOWN_WEIGHTS.items()
-    )
+    found = listed_weights(folder)
+    refused = [each for each in found if each.state == "refused"]
+    backbone = None if refused else lpips_in_use(folder)
+    if as_json:
+        say_json({"folder": str(folder.path), "lpips": backbone, "weights": [each.as_dict() for each in found]})
+        return
     console.print(f"weights in {plain(folder.path)}")
-    table(("name", "state", "sha256"), rows)
+    rows = ((each.name, each.state, "" if each.digest is None else each.digest.short, each.serves) for each in found)
+    table(("name", "state", "sha256", "for"), rows)
+    for each in refused:
+        console.print(f"[red]refused[/] {plain(each.name)}: {plain(each.problem)}")
+    if not refused:
+        console.print(plain(lpips_in_words(backbone)))
 
 
 @weights.command()
@@ -32,10 +41,13 @@ def pull(
     name: Annotated[list[str] | None, typer.Option(help="Only these; default: all that are known.")] = None,
 ) -> None:
     """Copy weights into the weights folder. A file whose digest is not the known one is refused."""
+    from governance.authority import Act
     from stylecore.weights import KNOWN_WEIGHTS
     from stylecore.weights import pull as pull_weights
 
-    for path in pull_weights(source, context.services().settings.weights, tuple(name or KNOWN_WEIGHTS)):
+    services = context.services()
+    services.require(services.settings.actor, Act.ADMINISTER, "weights")
+    for path in pull_weights(source, services.settings.weights, tuple(name or KNOWN_WEIGHTS)):
         console.print(f"[green]verified and placed[/] {plain(path)}")
 
 
@@ -48,9 +60,12 @@ def adopt(
 ) -> None:
     """Take in weights whose digest nobody published, on your own word: they are used exactly as they are now."""
     from flows.errors import UsageError
+    from governance.authority import Act
     from stylecore.adoption import adopt_pipeline, adopt_vgg19
 
-    folder = context.services().settings.weights
+    services = context.services()
+    services.require(services.settings.actor, Act.ADMINISTER, "weights")
+    folder = services.settings.weights
     if file is not None and pipeline is None:
         adopted = adopt_vgg19(file, folder)
     elif pipeline is not None and file is None:

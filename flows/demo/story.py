@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from flows.demo.sample_library import build_library
+from flows.evaluate_style import evaluate_styles
 from flows.promote_style import approve_style, register_package
 from flows.wiring import Services
 from governance import approvals, items
@@ -53,14 +54,17 @@ def prepare(services: Services) -> Iterator[str]:
 
 
 def _approve_bundled_styles(services: Services) -> Iterator[str]:
-    """One person registers and another approves, as it should be."""
+    """One person registers, the gates are measured, and another person approves, as it should be."""
     if approvals.all_current(services.records):
         return
     for folder in bundled_packages():
         refs = register_package(services, folder, "style-owner@brand.example")
-        for ref in refs:
+        evaluations = evaluate_styles(services, refs, "style-owner@brand.example")
+        passed = [each.style for each in evaluations if each.passed]
+        for ref in passed:
             approve_style(services, ref.name, ref.version, _TERMS, "approver@brand.example")
-        yield f"registered in MLflow and approved in the ledger: {', '.join(str(ref) for ref in refs)}"
+        told = ", ".join(str(ref) for ref in passed)
+        yield f"registered in MLflow, measured against the gates, and approved in the ledger: {told}"
 
 
 def results(services: Services) -> list[Result]:

@@ -18,6 +18,17 @@ class Put:
     uri: str
 
 
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What became of a removal: ``was_there`` is false when the key was empty already.
+
+    ``older_versions`` says that the store keeps what was there, out of sight, for those who may read old versions.
+    """
+
+    was_there: bool
+    older_versions: bool = False
+
+
 class Store(Protocol):
     """Holds assets and renditions under keys: plain relative paths with ``/`` between their parts.
 
@@ -58,6 +69,13 @@ class Store(Protocol):
         """Create the key, whole or not at all, never overwriting; read it back and compare.
 
         The same content under the key already: ``created`` is false. Other content: ``StoreConflict``.
+        """
+        ...
+
+    def remove(self, key: str, *, digest: Digest) -> Removed:
+        """Take away what the key holds, if these are its bytes, and look again that it is gone.
+
+        Other content: ``StoreChanged``, and it stays. Nothing there: that is no error.
         """
         ...
 

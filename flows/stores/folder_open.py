@@ -116,11 +116,12 @@ def _opened(root: Path, names: Sequence[str], *, follow: bool) -> int:
     with folder_beneath(root, names[:-1]) as folder:
         mode = os.stat(names[-1], dir_fd=folder, follow_symlinks=False).st_mode
         if not (stat.S_ISLNK(mode) and follow):
-            return _opened_plain(folder, names[-1], mode)
+            return opened_plain(folder, names[-1], mode)
     return _opened(root, _where_it_leads(root, names), follow=False)
 
 
-def _opened_plain(folder: int, name: str, mode: int) -> int:
+def opened_plain(folder: int, name: str, mode: int) -> int:
+    """A descriptor of that plain file in the folder, for reading; nothing else is opened."""
     _refuse_special(mode, name)
     descriptor = os.open(name, _FILE_FLAGS, dir_fd=folder)
     try:

@@ -14,6 +14,9 @@ from flows.stores.folder_open import folder_beneath
 INCOMING = ".restyle-incoming"
 """Where a file is written before it gets its name. Hidden, so never listed; one place, so cheap to clean."""
 
+REMOVED = ".removed"
+"""How a file ends that was moved there to be removed."""
+
 ABANDONED_AFTER_S = 24 * 3600.0
 
 _NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK, errno.ENOSYS)
@@ -74,6 +77,6 @@ def remove_abandoned(root: Path) -> None:
     oldest = time.time() - ABANDONED_AFTER_S
     with suppress(OSError), os.scandir(root / INCOMING) as entries:
         for entry in entries:
-            if entry.name.endswith(".part") and entry.stat(follow_symlinks=False).st_mtime < oldest:
+            if entry.name.endswith((".part", REMOVED)) and entry.stat(follow_symlinks=False).st_mtime < oldest:
                 with suppress(OSError):
                     Path(entry.path).unlink()

@@ -5,6 +5,8 @@ from stylecore.data import MASK_SUFFIX
 
 SIDECAR_NAME = "_restyle.csv"
 STATEMENT_SUFFIX = ".restyle.json"
+WITHDRAWN_SUFFIX = ".restyle-withdrawn.json"
+"""What lies where a published file was taken back says so, and why."""
 MAX_KEY_BYTES = 1024
 
 
@@ -39,4 +41,4 @@ def may_be_asset(name: str) -> bool:
     `.` and `..` can be parts of an S3 key. They are not hidden but hostile, so they are listed and then refused.
     """
     hidden = name.startswith(".") and name not in (".", "..")
-    return not (hidden or name == SIDECAR_NAME or name.endswith((STATEMENT_SUFFIX, MASK_SUFFIX)))
+    return not (hidden or name == SIDECAR_NAME or name.endswith((STATEMENT_SUFFIX, WITHDRAWN_SUFFIX, MASK_SUFFIX)))

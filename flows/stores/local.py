@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from flows.stores import folder_write
-from flows.stores.base import MAX_ASSET_BYTES, Put
+from flows.stores import folder_remove, folder_write
+from flows.stores.base import MAX_ASSET_BYTES, Put, Removed
 from flows.stores.errors import IntegrityError, StoreChanged, StoreConflict, StoreError, StoreNotFound
 from flows.stores.folder_names import path_on_disk
 from flows.stores.folder_open import file_beneath, names_on_disk, os_errors_told
@@ -105,6 +105,14 @@ class FolderStore:
             f"nothing there, or {digest}",
             "Publish under another key, or remove the file first.",
         )
+
+    def remove(self, key: str, *, digest: Digest) -> Removed:
+        names = names_on_disk(key)
+        with os_errors_told(self._root / key):
+            was_there = folder_remove.remove(self._root, names, digest, lambda file: digested(_pieces(file)))
+        if was_there and self.exists(key):
+            raise StoreChanged(f"{key!r} was written anew while it was removed", "nothing there", "Look who writes it.")
+        return Removed(was_there)
 
     def _is_taken(self, key: str) -> bool:
         """A cheap look first: what is there already need not be written again to find that out."""

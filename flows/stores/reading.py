@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from io import BytesIO
 
-from flows.stores.errors import IntegrityError, StoreTooLarge
+from flows.stores.errors import IntegrityError, StoreChanged, StoreTooLarge
 from stylecore.data import Digest
 
 
@@ -41,3 +41,11 @@ def refuse_other_content(content: bytes, digest: Digest, key: str) -> None:
         raise IntegrityError(
             f"the content for {key!r} has the digest {actual}", str(digest), "Nothing was written; run the item again."
         )
+
+
+def other_content(what: str, digest: Digest) -> StoreChanged:
+    return StoreChanged(
+        f"{what} holds other bytes than those that are to be removed",
+        f"content with the digest {digest}",
+        "Nothing was removed. Find out who changed it, and remove it by hand if it is to go.",
+    )

@@ -7,14 +7,22 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from flows.stores.backoff import pause
-from flows.stores.base import MAX_ASSET_BYTES, Put
-from flows.stores.errors import IntegrityError, StoreConflict, StoreDenied, StoreError, StoreNotFound
+from flows.stores.base import MAX_ASSET_BYTES, Put, Removed
+from flows.stores.errors import (
+    IntegrityError,
+    StoreChanged,
+    StoreConflict,
+    StoreDenied,
+    StoreError,
+    StoreNotFound,
+)
 from flows.stores.facts import field_name, understood
 from flows.stores.keys import checked_parts, may_be_asset
-from flows.stores.reading import digested, gathered, refuse_other_content, too_large
+from flows.stores.reading import digested, gathered, other_content, refuse_other_content, too_large
 from flows.stores.s3_client import client_for
 from flows.stores.s3_errors import code_of, s3_errors_told
 from flows.stores.s3_read import S3Object, pieces, token_of
+from flows.stores.s3_remove import removed
 from flows.stores.s3_text import unwrapped
 from flows.stores.s3_write import (
     MARKER_KEY,
@@ -123,6 +131,20 @@ class S3Store:
                 return Put(True, self.uri(key))
             pause(tries)
         raise StoreConflict(f"{wanted} is written and removed by others all the time", "", "Publish under another key.")
+
+    def remove(self, key: str, *, digest: Digest) -> Removed:
+        """Where versions are kept, what was there stays readable by its version, behind a delete marker."""
+        try:
+            current = self.find(key)
+        except StoreNotFound:
+            return Removed(False)
+        wanted = self._object(key, current.version)
+        if digested(pieces(self._client, wanted)) != digest:
+            raise other_content(self.uri(key), digest)
+        removed(self._client, wanted, etag=str(self._head(wanted)["ETag"]))
+        if self.exists(key):
+            raise StoreChanged(f"{wanted} was written anew while it was removed", "nothing there", "See who writes it.")
+        return Removed(True, older_versions=self._keeps_versions)
 
     def _require_create_once(self) -> None:
         if not self._keeps_create_once:

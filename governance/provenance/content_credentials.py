@@ -7,15 +7,18 @@ use the network except for a time stamp that was asked for. A builder and a sign
 from __future__ import annotations
 
 import io
+import logging
 import uuid
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 import c2pa
 
 from governance.provenance.carriers.formats import media_type_of
-from governance.provenance.errors import SigningError
+from governance.provenance.errors import SigningError, SigningUnavailable
 from governance.provenance.identity import SigningIdentity
 from governance.provenance.reading import is_plain
 from governance.provenance.sealing import UNKNOWN_INBOUND, with_own_salts
@@ -25,6 +28,8 @@ from governance.provenance.xmp import DIGITAL_SOURCE_TYPE
 from stylecore.data import Digest
 
 MAX_EMBEDDED_STATEMENT_BYTES = 8_000
+
+_log = logging.getLogger(__name__)
 
 _STYLE_MEDIA_TYPE = "application/vnd.restyle.style+json"
 _MAX_TITLE_CHARS = 400
@@ -50,7 +55,9 @@ def sign(
     style_title: str,
     parent: Parent | None = None,
 ) -> bytes:
-    """The file with its credentials inside. The same arguments give the same bytes, unless a time stamp is added."""
+    """The file with its credentials inside. The same arguments give the same bytes, if the identity's key is here and
+    no time stamp is added.
+    """
     if media_type_of(content) != media_type:
         raise SigningError(f"bytes that are not {media_type[:80]}", "an encoded rendition and its media type")
     label = f"urn:c2pa:{_uuid(statement.digest, identity.fingerprint)}"
@@ -58,10 +65,32 @@ def sign(
     try:
         signed = _signed(content, media_type, definition, identity, parent)
     except c2pa.C2paError as error:
-        raise SigningError(f"the C2PA library refused to sign ({str(error)[:200]})") from error
+        if identity.time_stamps is None:
+            raise SigningError(f"the C2PA library refused to sign ({str(error)[:200]})") from error
+        unstamped = sign(
+            content, media_type, statement, unstamping(identity), title=title, style_title=style_title, parent=parent
+        )
+        if not identity.time_stamps.required:
+            _log.warning("signed without a time stamp: %s", error)
+            return unstamped
+        raise _no_stamp(identity.time_stamps.url, error) from error
     sealed = with_own_salts(signed, identity, label) if identity.is_deterministic else signed
     _refuse_unproven(sealed, statement, identity)
     return sealed
+
+
+def unstamping(identity: SigningIdentity) -> SigningIdentity:
+    """The same identity, asking nobody for a time stamp."""
+    return replace(identity, time_stamps=None)
+
+
+def _no_stamp(url: str, error: c2pa.C2paError) -> SigningUnavailable:
+    """Without the stamp it could be signed, so it is the authority that is to blame and not the file."""
+    return SigningUnavailable(
+        f"the time stamp authority {url} gave no stamp ({str(error)[:200]})",
+        "one, since time stamps are required",
+        "The file is tried again by the next `restyle publish`.",
+    )
 
 
 def _refuse_unproven(content: bytes, statement: Statement, identity: SigningIdentity) -> None:
@@ -80,21 +109,41 @@ def _signed(
     with (
         c2pa.Context.from_dict(_settings(identity)) as context,
         _builder(definition, context, parent) as builder,
-        c2pa.Signer.from_info(_signer_info(identity)) as signer,
+        _signer(identity) as signer,
     ):
         builder.sign(signer, media_type, io.BytesIO(content), target)
     return target.getvalue()
 
 
-def _signer_info(identity: SigningIdentity) -> c2pa.C2paSignerInfo:
-    """Not a callback: for one of those the library reserves 10 kB of padding in every file, for a key only 1 kB."""
-    stamps = identity.time_stamp_url
-    return c2pa.C2paSignerInfo(
-        identity.algorithm.encode(),
-        identity.chain_pem.encode(),
-        identity.key_pem.encode(),
-        None if stamps is None else stamps.encode(),
-    )
+@contextmanager
+def _signer(identity: SigningIdentity) -> Iterator[c2pa.Signer]:
+    """A callback only where the key is elsewhere: for one of those the library reserves 10 kB of padding in every
+    file, for a key only 1 kB. What goes wrong in it the library would swallow.
+    """
+    stamps = None if identity.time_stamps is None else identity.time_stamps.url
+    if (key := identity.key_pem) is not None:
+        told = (identity.algorithm, identity.chain_pem, key)
+        info = c2pa.C2paSignerInfo(*(each.encode() for each in told), None if stamps is None else stamps.encode())
+        with c2pa.Signer.from_info(info) as signer:
+            yield signer
+        return
+    problems: list[SigningUnavailable] = []
+
+    def sign_elsewhere(data: bytes) -> bytes:
+        try:
+            return identity.sign(data)
+        except SigningUnavailable as problem:
+            problems.append(problem)
+            return b""
+
+    algorithm = c2pa.C2paSigningAlg[identity.algorithm.upper()]
+    try:
+        with c2pa.Signer.from_callback(sign_elsewhere, algorithm, identity.chain_pem, stamps) as signer:
+            yield signer
+    except c2pa.C2paError:
+        if problems:
+            raise problems[0] from None
+        raise
 
 
 def _builder(definition: dict[str, Any], context: c2pa.Context, parent: Parent | None) -> c2pa.Builder:
@@ -111,7 +160,7 @@ def _builder(definition: dict[str, Any], context: c2pa.Context, parent: Parent |
 
 
 def _settings(identity: SigningIdentity) -> dict[str, Any]:
-    host = urlsplit(identity.time_stamp_url or "").hostname
+    host = None if identity.time_stamps is None else urlsplit(identity.time_stamps.url).hostname
     return {
         "version": 1,
         "core": {"allowed_network_hosts": [host] if host else []},

@@ -25,6 +25,10 @@ class SigningError(ProvenanceError):
     """The content credentials could not be made, or did not survive our own check afterwards."""
 
 
+class SigningUnavailable(SigningError):
+    """What signing needs from elsewhere, a key service or a time stamp, cannot be had now; later it may."""
+
+
 class IdentityError(ProvenanceError):
     """The signing identity is missing, unreadable, expired or inconsistent."""
 

@@ -15,10 +15,10 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from governance.provenance.errors import IdentityError
+from governance.provenance.signers import Signer, side_by_side, signed_by
 
 DEVELOPMENT_MARK = "not for production"
 DEVELOPMENT_VALIDITY = timedelta(days=5 * 365)
@@ -36,18 +36,32 @@ PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPri
 
 
 @dataclass(frozen=True, slots=True)
+class TimeStamps:
+    """Who stamps (RFC 3161), and whether nothing is signed without. A stamp outlives the certificate."""
+
+    url: str
+    required: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.url.startswith(("https://", "http://")):
+            raise IdentityError(f"a time stamp address {self.url[:80]!r}", "an http(s) URL")
+
+
+@dataclass(frozen=True, slots=True)
 class SigningIdentity:
-    """A certificate chain and its key. The chain ends below its root: who trusts the root has it already."""
+    """A certificate chain and its key, or whoever signs with it. The chain ends below its root: who trusts the root
+    has it already.
+    """
 
     chain_pem: str
     anchor_pem: str | None
     is_development: bool
     certificate: x509.Certificate = field(repr=False)
-    key: PrivateKey = field(repr=False)
-    time_stamp_url: str | None = None
+    key: PrivateKey | Signer = field(repr=False)
+    time_stamps: TimeStamps | None = None
 
     @classmethod
-    def load_or_create(cls, folder: Path) -> Self:
+    def load_or_create(cls, folder: Path, *, time_stamps: TimeStamps | None = None) -> Self:
         """The development identity kept in this folder, made now where there is none yet."""
         home = folder / _FOLDER
         try:
@@ -58,20 +72,33 @@ class SigningIdentity:
                 f"cannot keep a signing identity in {folder} ({error.strerror})", "a folder that can be written to"
             ) from error
         anchor_pem = _read_text(home / _ANCHOR)
-        loaded = cls._load(home / _CHAIN, home / _KEY, anchor_pem=anchor_pem, is_development=True)
+        loaded = cls._load(
+            home / _CHAIN, home / _KEY, anchor_pem=anchor_pem, is_development=True, time_stamps=time_stamps
+        )
         loaded.refuse_if_expired(datetime.now(UTC), f"Remove {home} and a new one is made; keep {_ANCHOR} of the old.")
         return loaded
 
     @classmethod
     def from_files(
-        cls, chain: Path, key: Path, *, anchor: Path | None = None, time_stamp_url: str | None = None
+        cls, chain: Path, key: Path, *, anchor: Path | None = None, time_stamps: TimeStamps | None = None
     ) -> Self:
         """Your own identity: the chain in PEM, leaf first, and its unencrypted PKCS #8 key."""
-        if time_stamp_url is not None and not time_stamp_url.startswith(("https://", "http://")):
-            raise IdentityError(f"a time stamp address {time_stamp_url[:80]!r}", "an http(s) URL")
         anchor_pem = None if anchor is None else _read_text(anchor)
-        loaded = cls._load(chain, key, anchor_pem=anchor_pem, is_development=False, time_stamp_url=time_stamp_url)
-        loaded.refuse_if_expired(datetime.now(UTC), "Renew it with your certificate authority.")
+        loaded = cls._load(chain, key, anchor_pem=anchor_pem, is_development=False, time_stamps=time_stamps)
+        loaded.refuse_if_expired(datetime.now(UTC))
+        return loaded
+
+    @classmethod
+    def from_signer(
+        cls, chain: Path, signer: Signer, *, anchor: Path | None = None, time_stamps: TimeStamps | None = None
+    ) -> Self:
+        """Your own identity, whose key is kept elsewhere."""
+        anchor_pem = None if anchor is None else _read_text(anchor)
+        chain_pem = _read_text(chain)
+        certificate = _first_certificate(chain_pem, chain)
+        _refuse_other_kinds(certificate.public_key())
+        loaded = cls(chain_pem, anchor_pem, False, certificate, signer, time_stamps)
+        loaded.refuse_if_expired(datetime.now(UTC))
         return loaded
 
     @classmethod
@@ -82,14 +109,14 @@ class SigningIdentity:
         *,
         anchor_pem: str | None,
         is_development: bool,
-        time_stamp_url: str | None = None,
+        time_stamps: TimeStamps | None = None,
     ) -> Self:
         chain_pem = _read_text(chain)
         certificate = _first_certificate(chain_pem, chain)
         private_key = _private_key(key)
         if certificate.public_key() != private_key.public_key():
             raise IdentityError(f"the key in {key} does not belong to the certificate in {chain}", "a matching pair")
-        return cls(chain_pem, anchor_pem, is_development, certificate, private_key, time_stamp_url)
+        return cls(chain_pem, anchor_pem, is_development, certificate, private_key, time_stamps)
 
     @property
     def subject(self) -> str:
@@ -111,18 +138,20 @@ class SigningIdentity:
     @property
     def algorithm(self) -> str:
         """The COSE algorithm by its C2PA name."""
-        match self.key:
-            case ed25519.Ed25519PrivateKey():
+        match public_key := self.certificate.public_key():
+            case ed25519.Ed25519PublicKey():
                 return "ed25519"
-            case ec.EllipticCurvePrivateKey():
-                return _CURVES[self.key.curve.name][0]
+            case ec.EllipticCurvePublicKey():
+                return _CURVES[public_key.curve.name][0]
             case _:
                 return "ps256"
 
     @property
     def is_deterministic(self) -> bool:
-        """Whether signing the same bytes twice gives the same signature: so it is, but for RSA and time stamps."""
-        return self.time_stamp_url is None and not isinstance(self.key, rsa.RSAPrivateKey)
+        """Whether signing the same bytes twice gives the same signature. So it is with keys of our own, but for RSA;
+        not with time stamps, nor where somebody else signs.
+        """
+        return self.time_stamps is None and isinstance(self.key, ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey)
 
     def sign(self, data: bytes) -> bytes:
         """The raw signature as COSE wants it: for elliptic curves the two numbers side by side, not DER."""
@@ -131,20 +160,22 @@ class SigningIdentity:
                 return self.key.sign(data)
             case ec.EllipticCurvePrivateKey():
                 return _sign_with_curve(self.key, data)
-            case _:
+            case rsa.RSAPrivateKey():
                 scheme = padding.PSS(padding.MGF1(hashes.SHA256()), hashes.SHA256.digest_size)
                 return self.key.sign(data, scheme, hashes.SHA256())
+            case _:
+                return signed_by(self.key, data, self.certificate.public_key())
 
     @property
-    def key_pem(self) -> str:
-        """The key itself: for the signing library alone, never for a log."""
-        return _key_as_pem(self.key)
+    def key_pem(self) -> str | None:
+        """The key itself, where it is here: for the signing library alone, never for a log."""
+        return _key_as_pem(self.key) if isinstance(self.key, PrivateKey) else None
 
     def secret_for(self, purpose: str) -> bytes:
         """A secret that only this identity can know, and always the same one for the same purpose."""
         return sha256(f"restyle {purpose}\0{self.key_pem}".encode()).digest()
 
-    def refuse_if_expired(self, now: datetime, next_step: str) -> None:
+    def refuse_if_expired(self, now: datetime, next_step: str = "Renew it with your certificate authority.") -> None:
         valid_from, until = self.certificate.not_valid_before_utc, self.expires_on
         if not valid_from <= now <= until:
             raise IdentityError(
@@ -156,9 +187,7 @@ class SigningIdentity:
 
 def _sign_with_curve(key: ec.EllipticCurvePrivateKey, data: bytes) -> bytes:
     _, digest = _CURVES[key.curve.name]
-    r, s = decode_dss_signature(key.sign(data, ec.ECDSA(digest, deterministic_signing=True)))
-    width = (key.curve.key_size + 7) // 8
-    return r.to_bytes(width, "big") + s.to_bytes(width, "big")
+    return side_by_side(key.sign(data, ec.ECDSA(digest, deterministic_signing=True)), key.curve)
 
 
 def _read_text(path: Path) -> str:
@@ -184,13 +213,19 @@ def _private_key(path: Path) -> PrivateKey:
         key = serialization.load_pem_private_key(_read_text(path).encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise IdentityError(f"no private key can be read from {path}", "an unencrypted PEM key (PKCS #8)") from error
-    if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name not in _CURVES:
-        raise IdentityError(f"a key on the curve {key.curve.name}", f"one of {', '.join(_CURVES)}")
-    if isinstance(key, rsa.RSAPrivateKey) and key.key_size < 2048:
-        raise IdentityError(f"an RSA key of {key.key_size} bits", "at least 2048")
     if not isinstance(key, PrivateKey):
         raise IdentityError("a kind of key that C2PA does not sign with", "Ed25519, an EC key or RSA")
+    _refuse_other_kinds(key.public_key())
     return key
+
+
+def _refuse_other_kinds(key: object) -> None:
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name not in _CURVES:
+        raise IdentityError(f"a key on the curve {key.curve.name}", f"one of {', '.join(_CURVES)}")
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size < 2048:
+        raise IdentityError(f"an RSA key of {key.key_size} bits", "at least 2048")
+    if not isinstance(key, ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+        raise IdentityError("a kind of key that C2PA does not sign with", "Ed25519, an EC key or RSA")
 
 
 def _create_development_identity(home: Path) -> None:

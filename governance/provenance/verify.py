@@ -100,7 +100,7 @@ def verify_file(content: bytes, anchors: Iterable[str] = ()) -> FileProof:
     """What these bytes prove, given the root certificates (PEM) that are trusted."""
     trusted = _checked_anchors(anchors)
     if (media_type := media_type_of(content)) is None:
-        return FileProof("unreadable", "not a JPEG, PNG, WebP or TIFF file")
+        return FileProof("unreadable", "not a JPEG, PNG, WebP, TIFF or AVIF file")
     xmp = _xmp(content)
     try:
         with (

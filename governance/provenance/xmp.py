@@ -24,6 +24,7 @@ _XMP = "http://ns.adobe.com/xap/1.0/"
 _IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _RESTYLE = "https://restyle.dev/ns/xmp/1.0/"
 _MAX_PACKET_BYTES = 1_000_000
+_MAX_KEPT_BYTES = 33_000
 
 _PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
@@ -31,7 +32,7 @@ _PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <rdf:Description rdf:about="" xmlns:dc="{dc}" xmlns:xmp="{xmp}" xmlns:Iptc4xmpExt="{iptc}" xmlns:restyle="{restyle}"
  xmp:CreatorTool={tool} Iptc4xmpExt:DigitalSourceType={source_type} restyle:Style={style} restyle:Statement={statement}>
 <dc:title><rdf:Alt><rdf:li xml:lang="x-default">{title}</rdf:li></rdf:Alt></dc:title>
-</rdf:Description>
+</rdf:Description>{kept}
 </rdf:RDF>
 </x:xmpmeta>
 <?xpacket end="r"?>"""
@@ -49,7 +50,9 @@ class XmpClaim:
 
 
 def embed_xmp(content: bytes, statement: Statement, *, title: str) -> bytes:
-    """The same file with our packet in it; every byte that makes a pixel stays as it is."""
+    """The same file with our packet in it; every byte that makes a pixel stays as it is, and so does what the rendition
+    tells in XMP of its picture."""
+    carrier = carrier_of(content)
     if not is_plain(title):
         raise CarrierError(f"a title {title[:80]!r}", "text without control characters")
     packet = _PACKET.format(
@@ -63,8 +66,22 @@ def embed_xmp(content: bytes, statement: Statement, *, title: str) -> bytes:
         style=quoteattr(f"{statement.style.name} v{statement.style.version}"),
         statement=quoteattr(f"sha256:{statement.digest}"),
         title=escape(title),
+        kept=_kept_description(carrier.xmp_of(content)),
     )
-    return carrier_of(content).with_xmp(content, packet.encode())
+    return carrier.with_xmp(content, packet.encode())
+
+
+def _kept_description(packet: bytes | None) -> str:
+    """What the rendition's own packet tells of the picture: creator, rights, keywords. It stands behind ours, as it is;
+    a packet of another shape than a rendition has is replaced."""
+    if packet is None or len(packet) > _MAX_KEPT_BYTES or _RESTYLE.encode() in packet:
+        return ""
+    _, opened, rest = packet.partition(f'<rdf:RDF xmlns:rdf="{_RDF}">\n<rdf:Description '.encode())
+    body, closed, _ = rest.partition(b"\n</rdf:RDF>")
+    if not opened or not closed:
+        return ""
+    _parsed(packet)
+    return f"\n<rdf:Description {body.decode()}"
 
 
 def read_xmp(content: bytes) -> XmpClaim | None:

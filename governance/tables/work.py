@@ -45,6 +45,8 @@ class RunRow(Base):
     campaign: Mapped[str]
     campaign_digest: Mapped[Digest]
     campaign_text: Mapped[str]
+    policy_digest: Mapped[Digest | None]
+    """The policy that it began with and goes by to its end."""
     actor: Mapped[str]
     host: Mapped[str]
     pid: Mapped[int]
@@ -143,11 +145,14 @@ class ReviewRow(Base):
     """When the item began to wait, so that the time it took is known."""
     batch: Mapped[str | None] = mapped_column(String(40))
     """Shared by those that were decided together, in one act."""
+    own: Mapped[bool] = mapped_column(server_default=text("FALSE"))
+    """The reviewer is the one who asked for the item."""
 
     __table_args__ = (
         UniqueConstraint("item_id", "hold", "reviewer"),
         Index(None, "reviewer", "at"),
-        Index(None, "at"),
+        Index(None, "at", "ordinal"),
+        Index("ix_reviews_own", "at", "ordinal", sqlite_where=text("own"), postgresql_where=text("own")),
     )
 
 

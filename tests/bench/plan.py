@@ -27,9 +27,9 @@ def measured(home: Path) -> Iterator[str]:
     records = Database.open(f"sqlite:///{home / 'ledger.db'}")
     terms = StyleTerms(StyleRef("dots", 1, Digest("0" * 64)), True, "house", None, _ANY, _ANY, _ANY)
     source = FolderStore(home / "library")
-    planner = Planner(records, source, Policy.shipped(), terms, campaign, "shelf", date.today)
+    planner = Planner(records, source, Policy.shipped(), (terms,), campaign, "shelf", date.today)
     for what in ("the first time", "again"):
-        run_id = begin(records, campaign, "bench", None).run_id
+        run_id = begin(records, campaign, "bench", None, planner.policy).run_id
         started, before_mb = time.perf_counter(), _peak_mb()
         seen = sum((plan_page(records, run_id, "bench", page.items) for page in planner.pages()), PlanPage())
         took_s = time.perf_counter() - started

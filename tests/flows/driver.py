@@ -17,7 +17,7 @@ from tests.flows.world import STYLE, World
 
 def plan(world: World) -> None:
     campaign, services = world.campaign(least=0.3), world.services
-    run_id = begin(services.records, campaign, "driver", None).run_id
+    run_id = begin(services.records, campaign, "driver", None, services.policy).run_id
     style = services.approved_style(STYLE, None)
     print("ready", flush=True)
     for page in planner(services, campaign, style).pages():

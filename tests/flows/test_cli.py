@@ -153,7 +153,7 @@ def test_a_run_from_file_to_signed_picture_and_again_and_review_and_publish(worl
 
     (waiting,) = json.loads(restyle("review", "list", "--json", home=world.home).stdout)
     alone = restyle("review", "approve", waiting["item"][:12], "--by", "maria@brand.example", home=world.home)
-    expect("review", alone, "four eyes")
+    expect("policy", alone, "four eyes")
     for person in ("ann", "ben"):
         assert restyle("review", "approve", waiting["item"][:12], "--by", person, home=world.home).returncode == 0
     published = restyle("publish", "--json", home=world.home)

@@ -63,3 +63,13 @@ def test_words_that_no_package_may_say_leave_nothing_behind(file: Path, tmp_path
     with pytest.raises(PackageError):
         import_cube(file, replace(WANTED, holder="\x1b[31m"), tmp_path / "made")
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
+def test_a_cube_over_another_domain_is_told_of_on_the_card(tmp_path: Path) -> None:
+    doubled = Cube(3, neutral(3).numpy(), "Wide", ((0.0,) * 3, (2.0,) * 3))
+    (tmp_path / "wide.cube").write_bytes(write_cube(doubled))
+
+    package = import_cube(tmp_path / "wide.cube", WANTED, tmp_path / "made")
+
+    assert "was brought to that of sRGB" in package.card
+    assert "Every number is as it was" not in package.card

@@ -12,14 +12,16 @@ import time
 from collections import Counter
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from governance import items, ledger, runs
+from governance import items, ledger, outputs, runs
 from governance.db import Database
 from governance.items import Item
 from governance.ledger import Verified
+from governance.outputs import Output
 from governance.runs import RunState
 from tests.flows.world import CAMPAIGN, STYLE, World, photo, twin
 
@@ -48,6 +50,15 @@ def records_of(home: Path) -> list[Item]:
     return sorted(found, key=lambda item: item.ref.key)
 
 
+def outputs_of(home: Path) -> list[Output]:
+    """What is on record of everything published, without when and in which order."""
+    database = Database.open(f"sqlite:///{home / 'ledger.db'}")
+    moment = datetime(2025, 1, 1, tzinfo=UTC)
+    found = [replace(each, ordinal=0, published_at=moment) for each in outputs.page(database)]
+    database.close()
+    return sorted(found, key=lambda each: each.key)
+
+
 def files_of(home: Path) -> dict[str, bytes]:
     shelf = home / "restyled"
     return {str(path.relative_to(shelf)): path.read_bytes() for path in shelf.rglob("*") if path.is_file()}
@@ -74,18 +85,20 @@ def test_killed_thirty_times_the_outputs_and_rows_equal_an_undisturbed_run_byte_
     started = time.monotonic()
     assert drive("work", home)
     longest_s = time.monotonic() - started
-    expected_rows, expected_files = records_of(home), files_of(home)
+    expected_rows, expected_files, expected_outputs = records_of(home), files_of(home), outputs_of(home)
     home.rename(undisturbed)
 
     pristine.rename(home)
     (undisturbed / "library").rename(home / "library")  # moved and not copied: an asset's version names its inode
-    shutil.copytree(undisturbed / "identity", home / "identity")
+    shutil.copytree(undisturbed / "identity", home / "identity", dirs_exist_ok=True)
     moments = random.Random(20)
     for _ in range(30):
         drive("work", home, kill_after_s=moments.uniform(0, longest_s / 8))
     assert drive("work", home)
     assert records_of(home) == expected_rows
     assert files_of(home) == expected_files
+    assert outputs_of(home) == expected_outputs
+    assert len(expected_outputs) == Counter(item.state for item in expected_rows)["published"]
     assert Counter(item.state for item in expected_rows)["quarantined"] == 1
 
 

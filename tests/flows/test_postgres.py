@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from flows.promote_style import approve_style
 from flows.shard import run_shard
 from governance import items, ledger
-from governance.approvals import ANY, Terms
 from governance.items import ItemState
 from governance.ledger import Verified
 from tests import postgres
-from tests.flows.world import STYLE, World, photo, planned, waiting
+from tests.flows.world import World, let_in, photo, planned, waiting, write_style_package
 
 
 def test_a_library_is_restyled_with_its_records_on_postgresql(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,8 +25,8 @@ def _restyle_and_check(world: World) -> None:
     world.add("cup.jpg", photo(1))
     world.add("agency.jpg", photo(2), derivatives="forbidden")
     world.add("letter.jpg", b"Dear colleagues,")
-    any_ = frozenset({ANY})
-    approve_style(world.services, STYLE, None, Terms("house", "the brand", None, any_, any_, any_), "approver")
+    write_style_package(world.home / "package")
+    let_in(world.services, world.home / "package")
     made, services = planned(world, world.campaign()), world.services
     list(run_shard(waiting(world), made))
     counts = items.counts(services.records)

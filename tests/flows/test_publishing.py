@@ -47,7 +47,9 @@ def test_cut_off_between_signing_and_writing_the_same_bytes_and_statement_are_wr
 ) -> None:
     """The signed statement names its reviewer already; going on must not add the review a second time."""
     made = held_and_approved(world)
-    cut = replace(publisher(world.services, world.campaign(), "tester", made.run_id), shelf=_GoneShelf())  # type: ignore[arg-type]
+    services = world.services
+    ours = publisher(services, world.campaign(), "tester", made.run_id, services.policy)
+    cut = replace(ours, shelf=_GoneShelf())  # type: ignore[arg-type]
     with monkeypatch.context() as patch:
         patch.setattr("flows.approved_items.publisher", lambda *_: cut)
         with pytest.raises(StoreUnreachable):

@@ -164,6 +164,7 @@ def test_every_listing_can_go_on_after_any_key(world: World) -> None:
 
 def test_hidden_files_sidecars_and_our_own_statements_are_no_assets(world: World) -> None:
     hidden = [".DS_Store", ".git/config", "a/.thumbs/x.jpg", "a/_restyle.csv", "a/x.jpg.restyle.json"]
+    hidden += ["a/x.jpg.restyle-withdrawn.json"]
     for key in [*hidden, "a/x.jpg"]:
         world.plant(key, b"file\nx.jpg\n")
     assert keys(world.store) == ["a/x.jpg"]
@@ -356,6 +357,36 @@ def test_a_key_that_is_not_there_is_not_found(world: World) -> None:
     assert not world.store.exists("no/such.jpg")
     with pytest.raises(StoreNotFound, match="no/such"):
         world.store.read("no/such.jpg")
+
+
+def test_what_is_removed_is_gone_and_removing_it_again_says_that_nothing_was_there(world: World) -> None:
+    world.plant("a/b.jpg", b"ours")
+    assert world.store.remove("a/b.jpg", digest=Digest.of(b"ours")).was_there
+    assert not world.store.exists("a/b.jpg")
+    assert keys(world.store) == []
+    assert not world.store.remove("a/b.jpg", digest=Digest.of(b"ours")).was_there
+    assert not world.store.remove("never/there.jpg", digest=Digest.of(b"ours")).was_there
+
+
+def test_other_bytes_than_those_named_are_never_removed(world: World) -> None:
+    world.plant("a.jpg", b"somebody else's")
+    with pytest.raises(StoreChanged, match="other bytes than those that are to be removed"):
+        world.store.remove("a.jpg", digest=Digest.of(b"ours"))
+    assert world.store.read("a.jpg") == b"somebody else's"
+    assert keys(world.store) == ["a.jpg"]
+
+
+def test_a_removed_key_can_be_written_again(shelf: World) -> None:
+    put(shelf.store, "a.png", b"first")
+    shelf.store.remove("a.png", digest=Digest.of(b"first"))
+    assert put(shelf.store, "a.png", b"second").created
+    assert shelf.store.read("a.png") == b"second"
+
+
+@pytest.mark.parametrize("key", HOSTILE_KEYS)
+def test_a_hostile_key_removes_nothing(world: World, key: str) -> None:
+    with pytest.raises(StoreKeyRefused):
+        world.store.remove(key, digest=Digest.of(b""))
 
 
 def test_facts_are_what_the_store_says(world: World) -> None:

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.stores import folder_write, open_store
+from flows.stores import folder_remove, folder_write, open_store
 from flows.stores.errors import (
     StoreChanged,
     StoreConflict,
@@ -498,3 +498,28 @@ def test_credentials_for_a_folder_are_a_mistake(root: Path) -> None:
 
     with pytest.raises(StoreError, match="credentials for a folder"):
         open_store(FolderSpec(path=root), {"password": SecretStr("x")})
+
+
+def test_a_link_is_never_removed_nor_what_it_leads_to(root: Path, store: FolderStore, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.jpg"
+    outside.write_bytes(b"ours")
+    (root / "link.jpg").symlink_to(outside)
+    with pytest.raises(StoreDenied):
+        store.remove("link.jpg", digest=Digest.of(b"ours"))
+    assert outside.read_bytes() == b"ours"
+    assert (root / "link.jpg").is_symlink()
+
+
+def test_what_is_put_in_its_place_while_a_file_is_removed_stays(root: Path) -> None:
+    (root / "a.jpg").write_bytes(b"ours")
+
+    def replaced_after_the_look(file: int) -> Digest:
+        found = Digest.of(os.pread(file, 100, 0))
+        (root / "new").write_bytes(b"theirs")
+        (root / "new").replace(root / "a.jpg")
+        return found
+
+    with pytest.raises(StoreChanged):
+        folder_remove.remove(root, ["a.jpg"], Digest.of(b"ours"), replaced_after_the_look)
+    assert (root / "a.jpg").read_bytes() == b"theirs"
+    assert left_over(root) == []

@@ -18,6 +18,7 @@ from pydantic import SecretStr, ValidationError
 from flows.stores import open_store
 from flows.stores.base import Put, Store
 from flows.stores.errors import (
+    StoreChanged,
     StoreConflict,
     StoreDenied,
     StoreError,
@@ -32,6 +33,7 @@ from flows.stores.s3 import S3Store
 from flows.stores.s3_client import client_for
 from flows.stores.s3_errors import s3_errors_told
 from flows.stores.s3_read import RESUMES, S3Object
+from flows.stores.s3_remove import removed
 from flows.stores.s3_text import unwrapped, wrapped
 from flows.stores.s3_write import MARKER_KEY, MAX_PUT_BYTES, created, refuse_more_than_one_put
 from flows.stores.spec import S3Spec
@@ -342,3 +344,29 @@ def test_a_folder_store_does_not_import_boto3() -> None:
         "open_store(FolderSpec(path=Path('.'))); sys.exit('boto3' in sys.modules or 'botocore' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.fixture
+def ours(s3_endpoint: str) -> Any:
+    return client_for(S3Spec(bucket="any", endpoint_url=s3_endpoint), {})
+
+
+def test_an_object_that_changed_since_the_look_is_not_removed(ours: Any, s3_admin: Any, s3_bucket: str) -> None:
+    key = f"changed/{uuid.uuid4().hex}.jpg"
+    seen = s3_admin.put_object(Bucket=s3_bucket, Key=key, Body=b"ours")["ETag"]
+    s3_admin.put_object(Bucket=s3_bucket, Key=key, Body=b"theirs")
+    with pytest.raises(StoreChanged):
+        removed(ours, S3Object(s3_bucket, key), etag=seen)
+    assert s3_admin.get_object(Bucket=s3_bucket, Key=key)["Body"].read() == b"theirs"
+
+
+def test_where_versions_are_kept_a_removal_says_that_the_old_one_can_still_be_read(
+    ours: Any, s3_admin: Any, s3_bucket_with_versions: str
+) -> None:
+    store = S3Store(ours, s3_bucket_with_versions, f"removed/{uuid.uuid4().hex}")
+    key = store.uri("a.jpg").removeprefix(f"s3://{s3_bucket_with_versions}/")
+    version = s3_admin.put_object(Bucket=s3_bucket_with_versions, Key=key, Body=b"ours")["VersionId"]
+    assert store.remove("a.jpg", digest=Digest.of(b"ours")).older_versions
+    assert not store.exists("a.jpg")
+    kept = s3_admin.get_object(Bucket=s3_bucket_with_versions, Key=key, VersionId=version)
+    assert kept["Body"].read() == b"ours"

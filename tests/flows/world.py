@@ -13,6 +13,7 @@ from PIL import Image, ImageFilter
 
 from flows.campaign import Campaign
 from flows.campaign_file import anchored, parse_campaign
+from flows.evaluate_style import evaluate_styles
 from flows.promote_style import approve_style, register_package
 from flows.run_records import begin
 from flows.settings import Settings
@@ -24,12 +25,24 @@ from governance.items import Item, ItemState
 from governance.planning import plan_page
 from registry.manifest import StyleEntry
 from registry.packing import write_package
+from stylecore.data import StyleRef
 
 STYLE = "dots"
 _COLUMNS = ("file", "class", "licence", "derivatives", "rights-until", "person", "consent", "zones")
-_RIGHTS = [{"what": "dots", "source": "drawn by a program", "licence": "CC0-1.0", "holder": "nobody"}]
+_DRAWN = {"source": "drawn by a program", "licence": "CC0-1.0", "holder": "nobody"}
+_RIGHTS = [
+    {"what": "style image of dots", "role": "style image", **_DRAWN},
+    {"what": "what the network was trained on: nothing", "role": "training data", **_DRAWN},
+]
 _ANY = frozenset({ANY})
 TERMS = Terms("house", "the brand", None, _ANY, frozenset({"web"}), _ANY)
+
+GATES = """\
+gates: 1
+edge_px: 128
+bounds: [{metric: psnr_db, at_least: 0}]
+ms_per_megapixel: 10000000
+"""
 
 CAMPAIGN = """\
 campaign: world
@@ -87,7 +100,7 @@ def planned(world: World, campaign: Campaign, style_name: str = STYLE) -> Tools:
     """Plan everything the campaign asks for, without Prefect; what comes back is ready to run the shard."""
     services = world.services
     style = services.approved_style(style_name, None)
-    run_id = begin(services.records, campaign, "tester", None).run_id
+    run_id = begin(services.records, campaign, "tester", None, services.policy).run_id
     for page in planner(services, campaign, style).pages():
         plan_page(services.records, run_id, "tester", page.items)
     return tools(services, campaign, style, run_id, "tester")
@@ -114,21 +127,41 @@ def twin(home: Path, of: Path) -> World:
         (home / name).symlink_to(of / name)
     for records in of.glob("ledger.db*"):
         (home / records.name).write_bytes(records.read_bytes())
+    _lay_out_gates(home)
+    key = World(of).settings.note_key_file
+    if key.exists():  # what one signed, the other has to trust
+        (home / "identity").mkdir()
+        (home / "identity" / key.name).write_bytes(key.read_bytes())
     return World(home)
+
+
+def _lay_out_gates(home: Path) -> None:
+    """Gates that an untrained network passes, on one small picture."""
+    (home / "gates.yaml").write_text(GATES)
+    (home / "golden" / "product").mkdir(parents=True)
+    (home / "golden" / "product" / "cup.png").write_bytes(photo(5, 160, 128, "png"))
 
 
 def make_world(home: Path, styles: tuple[str, ...] = (STYLE,)) -> World:
     """A workspace in which the styles of one package are registered by one person and approved by another."""
     world = World(home)
     (home / "library").mkdir(parents=True)
-    package = home / "package"
-    _write_style_package(package, styles)
-    for ref in register_package(world.services, package, "owner"):
-        approve_style(world.services, ref.name, ref.version, TERMS, "approver")
+    _lay_out_gates(home)
+    write_style_package(home / "package", styles)
+    let_in(world.services, home / "package")
     return world
 
 
-def _write_style_package(folder: Path, styles: tuple[str, ...]) -> None:
+def let_in(services: Services, package: Path, terms: Terms = TERMS) -> tuple[StyleRef, ...]:
+    """As it should be: registered by one person, measured against the gates, approved by another."""
+    refs = register_package(services, package, "owner")
+    evaluate_styles(services, refs, "owner")
+    for ref in refs:
+        approve_style(services, ref.name, ref.version, terms, "approver")
+    return refs
+
+
+def write_style_package(folder: Path, styles: tuple[str, ...] = (STYLE,)) -> None:
     folder.mkdir()
     architecture = {"stem_channels": 4, "trunk_channels": 4, "blocks": 1, "styles": len(styles)}
     (folder / "weights.safetensors").write_bytes(_weights(architecture))

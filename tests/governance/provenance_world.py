@@ -75,7 +75,7 @@ def statement_of(content: bytes, **changes: Any) -> Statement:
     return attest(**(claims | changes))
 
 
-def issued_identity(folder: Path, key: PrivateKey) -> SigningIdentity:
+def issued_identity(folder: Path, key: PrivateKey, lasts: timedelta = timedelta(days=90)) -> SigningIdentity:
     """An identity as a certificate authority issues one, read from files: what production looks like."""
     root_key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     usage = dict.fromkeys(
@@ -94,7 +94,7 @@ def issued_identity(folder: Path, key: PrivateKey) -> SigningIdentity:
             .public_key(public_key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=90))
+            .not_valid_after(now + lasts)
             .add_extension(x509.BasicConstraints(ca=is_root, path_length=None), critical=True)
             .add_extension(may, critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
@@ -152,7 +152,7 @@ def signed_elsewhere(
         ],
     }
     target = io.BytesIO()
-    key, chain = identity.key_pem.encode(), identity.chain_pem.encode()
+    key, chain = (identity.key_pem or "").encode(), identity.chain_pem.encode()
     signer = c2pa.Signer.from_info(c2pa.C2paSignerInfo(b"ed25519", chain, key, None))
     settings = {
         "version": 1,

@@ -18,8 +18,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from governance.provenance.content_credentials import Parent, sign
-from governance.provenance.errors import SigningError
-from governance.provenance.identity import PrivateKey, SigningIdentity
+from governance.provenance.errors import SigningError, SigningUnavailable
+from governance.provenance.identity import PrivateKey, SigningIdentity, TimeStamps
 from governance.provenance.statement import with_review
 from governance.provenance.verify import verify_file
 from stylecore.data import Digest, Reason
@@ -253,8 +253,8 @@ def test_a_time_stamp_that_was_asked_for_and_fails_stops_the_signing(
     identity: SigningIdentity, listener: tuple[str, list[str]]
 ) -> None:
     url, calls = listener
-    with pytest.raises(SigningError, match="refused to sign"):
-        signed_picture("image/png", replace(identity, time_stamp_url=f"{url}/stamp"))
+    with pytest.raises(SigningUnavailable, match="gave no stamp"):
+        signed_picture("image/png", replace(identity, time_stamps=TimeStamps(f"{url}/stamp")))
     assert set(calls) == {"/stamp"}
 
 

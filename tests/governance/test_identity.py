@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from governance.provenance.errors import IdentityError
-from governance.provenance.identity import PrivateKey, SigningIdentity
+from governance.provenance.identity import PrivateKey, SigningIdentity, TimeStamps
 
 HOME = "development-identity"
 
@@ -187,4 +187,4 @@ def test_kinds_of_keys_that_c2pa_does_not_know_are_refused(tmp_path: Path) -> No
 def test_a_time_stamp_address_that_is_no_url_is_refused(tmp_path: Path) -> None:
     pair = write_pair(tmp_path, ed25519.Ed25519PrivateKey.generate())
     with pytest.raises(IdentityError, match="URL"):
-        SigningIdentity.from_files(*pair, time_stamp_url="file:///etc/passwd")
+        SigningIdentity.from_files(*pair, time_stamps=TimeStamps("file:///etc/passwd"))

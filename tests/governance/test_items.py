@@ -18,7 +18,7 @@ from governance.errors import IntegrityError, UsageError
 from governance.events import EventKind, item_subject
 from governance.items import ItemState, NewItem, item_identity
 from governance.ledger import Verified
-from governance.outcomes import Published, Quarantined, Refused, Signed
+from governance.outcomes import Quarantined, Refused
 from governance.planning import PlanPage
 from stylecore.data import PIPELINE_VERSION, Digest, Reason, Recipe, Scores, StyleRef, canonical_json
 from tests.governance.world import (
@@ -32,7 +32,9 @@ from tests.governance.world import (
     kinds,
     plan,
     planned_item,
+    published,
     ref,
+    signed,
     start_run,
 )
 
@@ -201,8 +203,10 @@ def test_a_planned_item_follows_its_place_to_the_stores_newest_version(database:
 def test_a_planned_item_belongs_to_the_campaign_that_asked_last(database: Database, run_id: str) -> None:
     plan(database, run_id, candidate(1))
     plan(database, run_id, candidate(1, campaign="summer"))
-    assert items.pending(database, campaign="spring") == ()
-    assert [item.item_id for item in items.pending(database, campaign="summer")] == [candidate(1).item_id]
+    assert items.page(database, states=(ItemState.PLANNED,), campaign="spring") == ()
+    assert [item.item_id for item in items.page(database, states=(ItemState.PLANNED,), campaign="summer")] == [
+        candidate(1).item_id
+    ]
 
 
 @pytest.mark.parametrize("verdict", ["approve", "review", "reject"])
@@ -334,7 +338,7 @@ def test_a_quarantined_item_can_be_planned_again(database: Database, run_id: str
     outcomes.record(database, run_id, ACTOR, [Quarantined(item_id, NOT_AN_IMAGE)])
     because = Reason("out_of_memory", "the machine was at fault")
     assert outcomes.requeue(database, ACTOR, [item_id, digest("nobody")], because=because) == {item_id}
-    assert [item.item_id for item in items.pending(database)] == [item_id]
+    assert [item.item_id for item in items.page(database, states=(ItemState.PLANNED,))] == [item_id]
     assert kinds(database)[-1] is EventKind.ITEM_REQUEUED
 
 
@@ -407,11 +411,9 @@ def test_a_row_that_moves_under_a_writers_hands_undoes_the_whole_batch(database:
 def test_an_approved_item_is_signed_then_published(database: Database, run_id: str) -> None:
     item_id = item_standing(database, run_id, "approve")
     output = digest("signed bytes")
-    assert outcomes.record_signed(database, ACTOR, [Signed(item_id, output, digest("statement"))], run_id=run_id) == {
-        item_id
-    }
+    assert outcomes.record_signed(database, ACTOR, [signed(item_id, output)], run_id=run_id) == {item_id}
     assert state_of(database, item_id) is ItemState.APPROVED
-    assert outcomes.mark_published(database, ACTOR, [Published(item_id, output, "file:///out/1.jpg")]) == {item_id}
+    assert outcomes.mark_published(database, ACTOR, [published(item_id, output)]) == {item_id}
     item = items.get(database, item_id)
     assert item is not None
     assert (item.state, item.output_digest, item.output_uri) == (ItemState.PUBLISHED, output, "file:///out/1.jpg")
@@ -421,22 +423,22 @@ def test_an_approved_item_is_signed_then_published(database: Database, run_id: s
 
 def test_of_two_who_sign_the_first_wins_and_only_those_bytes_can_be_published(database: Database, run_id: str) -> None:
     item_id = item_standing(database, run_id, "approve")
-    first, second = (Signed(item_id, digest(name), digest("statement")) for name in ("first", "second"))
+    first, second = (signed(item_id, digest(name)) for name in ("first", "second"))
     assert outcomes.record_signed(database, ACTOR, [first]) == {item_id}
     assert outcomes.record_signed(database, ACTOR, [second]) == frozenset()
-    assert not outcomes.mark_published(database, ACTOR, [Published(item_id, digest("second"), "file:///out/1.jpg")])
-    assert outcomes.mark_published(database, ACTOR, [Published(item_id, digest("first"), "file:///out/1.jpg")])
+    assert not outcomes.mark_published(database, ACTOR, [published(item_id, digest("second"))])
+    assert outcomes.mark_published(database, ACTOR, [published(item_id, digest("first"))])
 
 
 def test_nothing_is_published_that_was_not_signed(database: Database, run_id: str) -> None:
     item_id = item_standing(database, run_id, "approve")
-    assert not outcomes.mark_published(database, ACTOR, [Published(item_id, digest("x"), "file:///out/1.jpg")])
+    assert not outcomes.mark_published(database, ACTOR, [published(item_id, digest("x"))])
 
 
 @pytest.mark.parametrize("verdict", ["review", "reject"])
 def test_only_approved_items_are_signed(database: Database, run_id: str, verdict: Any) -> None:
     item_id = item_standing(database, run_id, verdict)
-    assert not outcomes.record_signed(database, ACTOR, [Signed(item_id, digest("x"), digest("statement"))])
+    assert not outcomes.record_signed(database, ACTOR, [signed(item_id, digest("x"))])
     assert not outcomes.refuse_publishing(database, ACTOR, Refused(item_id, FORBIDDEN))
 
 
@@ -444,7 +446,7 @@ def test_publishing_that_policy_now_refuses_is_recorded_and_a_later_plan_may_lif
     database: Database, run_id: str
 ) -> None:
     item_id = item_standing(database, run_id, "approve")
-    outcomes.record_signed(database, ACTOR, [Signed(item_id, digest("x"), digest("statement"))])
+    outcomes.record_signed(database, ACTOR, [signed(item_id, digest("x"))])
     assert outcomes.refuse_publishing(database, ACTOR, Refused(item_id, FORBIDDEN))
     assert kinds(database)[-1] is EventKind.ITEM_PUBLISH_REFUSED
     assert plan(database, run_id, candidate(1)).lifted == 1
@@ -510,7 +512,7 @@ def test_items_are_filtered_by_everything_they_can_be_asked_for(database: Databa
 def test_an_item_is_found_by_the_beginning_of_any_of_its_digests(database: Database, run_id: str) -> None:
     item_id = item_standing(database, run_id, "approve")
     output = digest("signed bytes")
-    outcomes.record_signed(database, ACTOR, [Signed(item_id, output, digest("statement"))])
+    outcomes.record_signed(database, ACTOR, [signed(item_id, output)])
     item = items.get(database, item_id)
     assert item is not None
     assert item.rendition is not None

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import select
 
 from governance import items, ledger, outcomes, review
 from governance.db import Database
@@ -11,6 +12,7 @@ from governance.errors import ReviewError, UsageError
 from governance.events import EventKind, item_subject
 from governance.items import ItemState
 from governance.review import ReviewOutcome, ReviewReason, Verdict
+from governance.tables.work import REVIEWS
 from stylecore.data import Digest
 from tests.governance.world import ACTOR, FORBIDDEN, candidate, decided, digest, item_standing, kinds, plan
 
@@ -172,3 +174,32 @@ def test_an_item_that_does_not_exist_is_told_as_such(database: Database) -> None
         review.approve(database, digest("nobody"), "rosa", FITS)
     with pytest.raises(UsageError, match="4 to 64 hex digits"):
         review.show(database, "no digest")
+
+
+def test_a_review_knows_since_when_the_item_waited_and_what_was_decided_with_it(
+    database: Database, run_id: str, held: Digest, four_eyes: Digest
+) -> None:
+    waiting = {event.subject: event.at for event in ledger.page(database, kind=EventKind.ITEM_REVIEW_HELD)}
+    review.approve(database, four_eyes, "rosa", FITS)
+    review.approve(database, four_eyes, "mina", FITS, batch="tuesday")
+    review.reject(database, held, "mina", ReviewReason.ARTEFACTS, batch="tuesday")
+    with database.read() as connection:
+        kept = connection.execute(select(REVIEWS).order_by(REVIEWS.c.ordinal)).mappings().all()
+    assert [row["batch"] for row in kept] == [None, "tuesday", "tuesday"]
+    assert [row["held_at"] for row in kept] == [waiting[item_subject(row["item_id"])] for row in kept]
+    assert all(row["held_at"] <= row["at"] for row in kept)
+
+
+@pytest.mark.parametrize(("reviewer", "own"), [("Brand-Ops ", True), ("ＢＲＡＮＤ-ops", True), ("rosa", False)])
+def test_a_review_of_ones_own_item_is_marked_however_the_name_is_spelled(
+    database: Database, held: Digest, reviewer: str, own: bool
+) -> None:
+    review.approve(database, held, reviewer, FITS)
+    with database.read() as connection:
+        assert connection.execute(select(REVIEWS.c.own)).scalar_one() is own
+
+
+def test_the_name_of_a_batch_is_bounded_and_plain(database: Database, held: Digest) -> None:
+    for batch in ("", "x" * 41, "two\nlines"):
+        with pytest.raises(ReviewError, match="the batch"):
+            review.approve(database, held, "rosa", FITS, batch=batch)

@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
 
-from governance import outcomes, planning, runs
+from governance import approvals, evaluations, outcomes, planning, runs, style_records
+from governance.approval_rules import Standard
+from governance.approvals import Approval, Terms
 from governance.db import Database
+from governance.evaluations import Evaluation, NewEvaluation
 from governance.events import EventKind
 from governance.items import ItemState, NewItem, RenditionFacts
-from governance.outcomes import Decided
+from governance.outcomes import Decided, Published, Signed
+from governance.outputs import Publication
+from governance.policy import Permit
+from governance.policy_question import Purpose, Question, StyleTerms
+from governance.policy_records import Asked
 from governance.route import Decision, Verdict
 from governance.runs import Run
+from governance.signed_notes import NoteSigner
+from governance.style_sources import Role, Source
 from governance.tables.work import EventRow
-from stylecore.data import AssetRef, Digest, Reason, Recipe, Scores, StyleRef
+from stylecore.data import AssetFacts, AssetRef, Digest, Reason, Recipe, Scores, StyleRef
 
 STYLE = StyleRef("risograph", 1, Digest.of(b"package"))
 ACTOR = "ada"
 FORBIDDEN = (Reason("licence_forbids", "the licence forbids derivatives"),)
+ON = date(2025, 6, 1)
+CERTIFICATE = "c" * 64
+_ANY = frozenset({"*"})
+TERMS = StyleTerms(STYLE, True, "house", date(2030, 1, 1), _ANY, frozenset({"web"}), _ANY)
+SIGNER = NoteSigner("restyle", Ed25519PrivateKey.from_private_bytes(b"7" * 32))
+GATES, GOLDEN = Digest.of(b"gates"), Digest.of(b"golden")
+SOURCES = (
+    Source(Role.STYLE_IMAGE, Digest.of(b"picture"), "style image of risograph", "drawn", "CC0-1.0", "nobody"),
+    Source(Role.TRAINING, None, "photographs trained on", "taken by the studio", "studio", "Studio Vier"),
+)
+FACTS = AssetFacts("product", "studio", True, date(2028, 1, 1), False, tags={"season": "autumn"})
 
 
 def digest(of: object) -> Digest:
@@ -88,3 +109,61 @@ def kinds(db: Database, subject: str | None = None) -> list[EventKind]:
         wanted = wanted.where(EventRow.subject == subject)
     with db.read() as connection:
         return [EventKind(kind) for kind in connection.execute(wanted).scalars()]
+
+
+def permitted(facts: AssetFacts = FACTS, terms: StyleTerms = TERMS, on: date = ON) -> Asked:
+    """A question before publishing, and the permit that a policy gave."""
+    question = Question(facts, terms, Purpose("brand-ops", "web", "DE"), on, "publish")
+    return Asked(question, Permit(terms.style, ("approved_style_may_be_used",), digest("policy"), {}, on))
+
+
+def publication(*asked: Asked, **changed: Any) -> Publication:
+    values: dict[str, Any] = {
+        "asked": asked or (permitted(),),
+        "size_bytes": 1234,
+        "stamped": False,
+        "ai_label": True,
+        "inbound": "none",
+        "has_mark": False,
+    }
+    return Publication(**{**values, **changed})
+
+
+def signed(item_id: Digest, output: Digest) -> Signed:
+    return Signed(item_id, output, digest("statement"), CERTIFICATE)
+
+
+def published(item_id: Digest, output: Digest, *asked: Asked, **changed: Any) -> Published:
+    return Published(item_id, output, "file:///out/1.jpg", publication(*asked, **changed))
+
+
+def published_item(db: Database, run_id: str, number: int = 1, *asked: Asked, **changed: Any) -> Digest:
+    """An item that went all the way, with its output."""
+    item_id = item_standing(db, run_id, "approve", number)
+    output = digest(("output", number))
+    outcomes.record_signed(db, ACTOR, [signed(item_id, output)], run_id=run_id)
+    outcomes.mark_published(db, ACTOR, [published(item_id, output, *asked, **changed)], run_id=run_id)
+    return item_id
+
+
+def register(db: Database, style: StyleRef = STYLE, by: str = "style-owner", sources: Any = SOURCES) -> None:
+    style_records.record_registered(db, style, sources, by)
+
+
+def evaluate(
+    db: Database, style: StyleRef = STYLE, *failures: str, gates: Digest = GATES, golden: Digest = GOLDEN
+) -> Evaluation:
+    report = {"classes": {"product": {"ssim_eighth": 0.8}}}
+    return evaluations.record(db, NewEvaluation(style, gates, golden, failures, report), "style-owner")
+
+
+def approve(db: Database, style: StyleRef, terms: Terms, by: str, **changed: Any) -> Approval:
+    """By somebody, of a style that was registered and evaluated before."""
+    return approvals.approve(db, style, terms, by, **{"signer": SIGNER, "standard": Standard(GATES, GOLDEN), **changed})
+
+
+def approved_style(db: Database, style: StyleRef, terms: Terms, by: str = "compliance", **changed: Any) -> Approval:
+    """Approved as it should be: registered by one person, evaluated, and approved by another."""
+    register(db, style)
+    evaluate(db, style)
+    return approve(db, style, terms, by, **changed)

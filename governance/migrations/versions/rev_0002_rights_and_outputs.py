@@ -34,6 +34,7 @@ def upgrade() -> None:
     _legal_holds()
     _certificates()
     _usage()
+    _runs()
     _reviews()
 
 
@@ -247,12 +248,42 @@ def _outputs() -> None:
     op.create_index("ix_outputs_asset_licence_state_ordinal", "outputs", ["asset_licence", "state", "ordinal"])
     op.create_index("ix_outputs_campaign_ordinal", "outputs", ["campaign", "ordinal"])
     op.create_index("ix_outputs_certificate_ordinal", "outputs", ["certificate", "ordinal"])
+    op.create_index("ix_outputs_consent_state_ordinal", "outputs", ["consent", "state", "ordinal"])
+    op.create_index("ix_outputs_key", "outputs", ["key"])
     op.create_index("ix_outputs_output_digest", "outputs", ["output_digest"])
-    op.create_index("ix_outputs_package_digest_ordinal", "outputs", ["package_digest", "ordinal"])
+    op.create_index("ix_outputs_package_digest_style_name_state_ordinal", "outputs", ["package_digest", "style_name", "state", "ordinal"])
     op.create_index("ix_outputs_published_at_ordinal", "outputs", ["published_at", "ordinal"])
     op.create_index("ix_outputs_rendition_digest", "outputs", ["rendition_digest"])
     op.create_index("ix_outputs_style_licence_state_ordinal", "outputs", ["style_licence", "state", "ordinal"])
     op.create_index("ix_outputs_style_name_published_at", "outputs", ["style_name", "published_at"])
+    _outputs_for_questions()
+
+
+def _outputs_for_questions() -> None:
+    for columns in (
+        ["style_licence", "published_at"],
+        ["asset_licence", "published_at"],
+        ["consent", "published_at"],
+        ["style_until", "published_at"],
+        ["rights_until", "published_at"],
+        ["consent_until", "published_at"],
+        ["asset_licence", "channel", "territory"],
+        ["package_digest", "style_name", "channel", "territory"],
+    ):
+        op.create_index(f"ix_outputs_{'_'.join(columns)}", "outputs", columns)
+    for name, those, *columns in (
+        ("unreviewed", "reviews = 0", "published_at", "ordinal"),
+        ("with_mark", "has_mark", "published_at", "ordinal"),
+        ("unlabelled", "NOT ai_label", "published_at", "ordinal"),
+        ("dropped", "inbound = 'dropped'", "published_at", "ordinal"),
+        ("without_consent", "consent = '' AND shows_person IS NOT FALSE", "published_at", "ordinal"),
+        ("never_checked", "checked_at IS NULL", "published_at", "ordinal"),
+        ("credentials", "credentials <> 'valid'", "credentials", "ordinal"),
+        ("found", "found <> 'same'", "found", "ordinal"),
+        ("retain_until", "state = 'live'", "retain_until", "ordinal"),
+    ):
+        only = sa.text(those)
+        op.create_index(f"ix_outputs_{name}", "outputs", columns, sqlite_where=only, postgresql_where=only)
 
 
 def _fingerprint_bands() -> None:
@@ -276,6 +307,8 @@ def _recalls() -> None:
         sa.Column("ordered_by", sa.Text(), nullable=False),
         sa.Column("ordered_at", INSTANT, nullable=False),
         sa.Column("ended_at", INSTANT, nullable=True),
+        sa.Column("lifted_by", sa.Text(), nullable=True),
+        sa.Column("lifted_at", INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("recall_id", name="pk_recalls"),
     )
 
@@ -333,7 +366,17 @@ def _usage() -> None:
     op.create_index("ix_usage_style_name_at", "usage", ["style_name", "at"])
 
 
+def _runs() -> None:
+    op.add_column("runs", sa.Column("policy_digest", DIGEST, nullable=True))
+
+
 def _reviews() -> None:
     op.add_column("reviews", sa.Column("held_at", INSTANT, nullable=True))
     op.add_column("reviews", sa.Column("batch", sa.String(40), nullable=True))
-    op.create_index("ix_reviews_at", "reviews", ["at"])
+    op.add_column("reviews", sa.Column("own", sa.Boolean(), nullable=False, server_default=sa.text("FALSE")))
+    # Names were kept as given; told apart as far as a database can.
+    asked_by = "(SELECT lower(asked_by) FROM items WHERE items.item_id = reviews.item_id)"
+    op.execute(f"UPDATE reviews SET own = TRUE WHERE lower(reviewer) = {asked_by}")
+    op.create_index("ix_reviews_at_ordinal", "reviews", ["at", "ordinal"])
+    own = sa.text("own")
+    op.create_index("ix_reviews_own", "reviews", ["at", "ordinal"], sqlite_where=own, postgresql_where=own)

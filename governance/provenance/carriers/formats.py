@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from governance.provenance.carriers import jpeg, png, tiff, webp
+from governance.provenance.carriers import avif, jpeg, png, tiff, webp
 from governance.provenance.errors import CarrierError
 
 
@@ -25,7 +25,13 @@ class Carrier(Protocol):
         """The same file with a store of the same length in the place of the one it has."""
 
 
-CARRIERS: Mapping[str, Carrier] = {"image/jpeg": jpeg, "image/png": png, "image/webp": webp, "image/tiff": tiff}
+CARRIERS: Mapping[str, Carrier] = {
+    "image/jpeg": jpeg,
+    "image/png": png,
+    "image/webp": webp,
+    "image/tiff": tiff,
+    "image/avif": avif,
+}
 
 
 def media_type_of(content: bytes) -> str | None:
@@ -38,6 +44,8 @@ def media_type_of(content: bytes) -> str | None:
         return "image/webp"
     if content[:4] in (b"II*\0", b"MM\0*"):
         return "image/tiff"
+    if avif.is_avif(content):
+        return "image/avif"
     return None
 
 

@@ -90,8 +90,8 @@ def test_a_style_is_measured_by_class_with_its_speed_and_what_it_protects(golden
 
 
 def test_the_flows_do_what_the_command_line_does(world: World) -> None:
-    assert evaluate_flow.fn(STYLE, "owner")["passed"]
-    told = promote_flow.fn(STYLE, "approver", "house", "the brand", channels=["web", "print"])
+    assert evaluate_flow.fn(STYLE, "owner", 1)["passed"]
+    told = promote_flow.fn(STYLE, "approver", "house", "the brand", 1, channels=["web", "print"])
     assert (told["version"], told["approved_by"]) == (1, "approver")
     assert world.services.approved_style(STYLE, None).approval.terms.channels == {"web", "print"}
 

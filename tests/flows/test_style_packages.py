@@ -22,15 +22,28 @@ from registry.errors import PackageError
 from registry.package import StylePackage
 from registry.packing import pack_draft
 from stylecore.data import RestyleError
-from tests.flows.world import GATES, World, write_style_package
+from tests.flows.world import GATES, World, make_world, twin, write_style_package
 
 Restyle = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry of its own: here versions are added to it and labels moved."""
+    return make_world(tmp_path_factory.mktemp("packages") / "home").home
+
+
+@pytest.fixture
+def world(registry: Path, tmp_path: Path) -> World:
+    return twin(tmp_path / "home", registry)
 
 
 @pytest.fixture
 def restyle(world: World, monkeypatch: pytest.MonkeyPatch) -> Restyle:
     """A command in this workspace; its JSON answer, or what it said."""
     monkeypatch.setenv("RESTYLE_ACTOR", "owner")
+    monkeypatch.setenv("RESTYLE_HOME", str(world.home))  # the command sets these, and no later test should see them
+    monkeypatch.setenv("PREFECT_HOME", str(world.home / "prefect"))
 
     def call(*words: str) -> Any:
         answer = CliRunner().invoke(app, ["--home", str(world.home), *words], catch_exceptions=False)
@@ -122,9 +135,7 @@ def test_breaking_the_glass_needs_a_last_day(restyle: Restyle) -> None:
         restyle(*words)
 
 
-def test_defects_end_the_command_and_are_all_in_its_answer(
-    package: Path, world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_defects_end_the_command_and_are_all_in_its_answer(package: Path) -> None:
     (package / "evil.pkl").write_bytes(b"\x80\x04.")
     answer = CliRunner().invoke(app, ["styles", "inspect", str(package), "--json"])
     assert isinstance(answer.exception, PackageError)

@@ -19,6 +19,7 @@ from stylecore.styles.base import Reference, StyleModel
 from stylecore.weights import WeightsFolder
 
 _SSIM_SCALES = {"ssim_full": 1, "ssim_quarter": 4, "ssim_eighth": 8}
+_DECIMALS = 4
 
 
 class Judge:
@@ -55,7 +56,7 @@ def score(before: Picture, after: Picture, model: StyleModel, judge: Judge) -> S
         values["lpips"] = _perceptual(*small, judge.lpips, "lpips", absent)
         values["lpips_lite"] = _perceptual(*small, judge.lpips_lite, "lpips_lite", absent)
     values["style_gap_closed"] = _style_gap(before, after, judge.reference(model.reference), absent)
-    return Scores(**values, absent=absent)
+    return Scores(**{name: _told(value) for name, value in values.items()}, absent=absent)
 
 
 def ssim_map(before: Picture, after: Picture) -> npt.NDArray[np.float32]:
@@ -66,6 +67,11 @@ def ssim_map(before: Picture, after: Picture) -> npt.NDArray[np.float32]:
     if box is not None and first is not None and second is not None:
         full[box] = ssim.ssim_map(first, second)
     return full
+
+
+def _told(value: float | None) -> float | None:
+    """To the fourth decimal: single precision is not the same to the last one each time, and statements are signed."""
+    return None if value is None else round(value, _DECIMALS)
 
 
 def _check_comparable(before: Picture, after: Picture) -> None:

@@ -19,6 +19,17 @@ from moto.server import ThreadedMotoServer
 from tests.flows.world import World, make_world, twin
 
 
+@pytest.fixture(autouse=True)
+def _environment_as_it_was() -> Iterator[None]:
+    """A command says where the workspace and Prefect are, for itself and its children: no later test sees it."""
+    names = ("RESTYLE_HOME", "PREFECT_HOME", "PREFECT_API_URL")
+    before = {name: os.environ[name] for name in names if name in os.environ}
+    yield
+    for name in names:
+        os.environ.pop(name, None)
+    os.environ.update(before)
+
+
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     """``RESTYLE_TEST_S3_URL`` with the usual AWS variables, or moto's server in a thread of this process."""

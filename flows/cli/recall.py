@@ -109,7 +109,7 @@ def _apply(services: Services, recall: Recall, actor: str, limit: int, as_json: 
         say_json({"recall": recall.recall_id, "counts": counts, "ended": set(counts) <= {WITHDRAWN}, "files": ended})
     else:
         _told(counted(), limit)
-        console.print(f"recall [bold]{recall.recall_id}[/]: {counts[WITHDRAWN]} files taken back", end="")
+        console.print(f"recall [bold]{recall.recall_id}[/]: {counts[WITHDRAWN]} taken back", end="")
         console.print("" if set(counts) - {WITHDRAWN} else "; it has ended, and stays in force until it is lifted")
     if left := sum(counts.values()) - counts[WITHDRAWN]:
         raise Incomplete(

@@ -44,6 +44,11 @@ def refuse_taken(name: str, into: Path) -> None:
     """Asked before anything is read or made."""
     if re.fullmatch(SLUG, name) is None:
         raise UsageError(f"a style named {name[:80]!a}", "lower-case letters, digits and hyphens")
+    refuse_existing(into)
+
+
+def refuse_existing(into: Path) -> None:
+    """Asked before anything is taught, too: nobody wants to hear it an hour later."""
     if into.exists():
         raise UsageError(f"{into} exists", "a folder to be made", "Move it away, or name another with --to.")
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from flows import progress
 from flows.errors import UsageError
+from flows.one_style import refuse_existing
 from registry.manifest import StyleEntry
 from registry.package import WEIGHTS, StylePackage, load_styles, weights_of
 from registry.packing import write_package
@@ -67,7 +68,7 @@ class Slimmed:
 
 def quantise(package: StylePackage, out: Path) -> Slimmed:
     """The same network with its kernels in eight bits. Under 40 dB it is refused."""
-    _require_new(out)
+    refuse_existing(out)
     tensors = weights_of(package)
     sources = [StyleSource(style.index, style.name, model.reference) for style, model in _models(package)]
 
@@ -102,7 +103,7 @@ def _taught(
     told: str,
     start: Mapping[str, Tensor] | None = None,
 ) -> Slimmed:
-    _require_new(out)
+    refuse_existing(out)
     teachers = [model for _, model in _models(package)]
     settings = Settings(student.stem_channels, student.trunk_channels, student.blocks, lesson.learning_rate)
     content = ContentSampler([], _CROP_PX, 1.0, lesson.seed)
@@ -178,12 +179,6 @@ def _models(package: StylePackage) -> list[tuple[StyleEntry, StyleModel]]:
 
 def _weight(package: StylePackage) -> int:
     return (package.folder / WEIGHTS).stat().st_size
-
-
-def _require_new(out: Path) -> None:
-    """Asked before anything is taught: nobody wants to hear it an hour later."""
-    if out.exists():
-        raise UsageError(f"{out} exists", "a folder to be made", "Move it away, or name another with --to.")
 
 
 def _refuse_other_family(package: StylePackage, doing: str) -> None:

@@ -35,7 +35,7 @@ def read_access_rules(file: Path | None = None) -> AccessRules:
     path = file or ACCESS_FOLDER / _RULES_NAME
     text, schema_text = read_text(path), read_text(ACCESS_FOLDER / _SCHEMA_NAME)
     schema = cedarpy.Schema.from_str(schema_text)
-    rules = plain_rules(path.name, text, schema)
+    rules = plain_rules(path.name, text, schema, ACCESS_FOLDER / _SCHEMA_NAME)
     if not rules:
         raise PolicyError(f"there is no rule in {path}", "at least one permit", f"Begin with a copy of {ACCESS_FOLDER}")
     for rule in rules:

@@ -192,23 +192,23 @@ def _line(text: str, position: int) -> int:
     return text.count("\n", 0, position) + 1
 
 
-def plain_rules(file: str, text: str, schema: cedarpy.Schema) -> tuple[Rule, ...]:
-    """The rules of one file by any schema: parsed, valid, each with an id of its own and a reason."""
-    rules = tuple(_plain_rule(statement, schema) for statement in _statements(file, text))
+def plain_rules(file: str, text: str, schema: cedarpy.Schema, schema_file: Path) -> tuple[Rule, ...]:
+    """The rules of one file by the schema in that file: parsed, valid, each with an id of its own and a reason."""
+    rules = tuple(_plain_rule(statement, schema, schema_file) for statement in _statements(file, text))
     _refuse_duplicates(rules)
     return rules
 
 
 def _rule(statement: _Statement, schema: cedarpy.Schema) -> Rule:
-    rule = _plain_rule(statement, schema)
+    rule = _plain_rule(statement, schema, SHIPPED_POLICIES / SCHEMA_NAME)
     _check_reason_words(statement, rule.reason)
     _check_names(statement, rule.template)
     return rule
 
 
-def _plain_rule(statement: _Statement, schema: cedarpy.Schema) -> Rule:
+def _plain_rule(statement: _Statement, schema: cedarpy.Schema, schema_file: Path) -> Rule:
     template = _parsed(statement)
-    _validate(statement, schema)
+    _validate(statement, schema, schema_file)
     rule_id, reason = template.annotations.get("id", ""), template.annotations.get("reason", "")
     if not _RULE_ID.fullmatch(rule_id):
         raise PolicyError(
@@ -270,15 +270,15 @@ def _line_of_mistake(statement: _Statement) -> int:
     return statement.line + len(lines) - 1
 
 
-def _validate(statement: _Statement, schema: cedarpy.Schema) -> None:
+def _validate(statement: _Statement, schema: cedarpy.Schema, schema_file: Path) -> None:
     result = cedarpy.validate_policies(statement.text, schema)
     if result.validation_passed:
         return
     told = sorted({re.sub(r"for policy `policy\d+`, ", "", error.error) for error in result.errors})
     raise PolicyError(
         f"{statement.where}: {'; '.join(told[:3]) or 'the rule does not fit the schema'}",
-        f"what {SCHEMA_NAME} allows",
-        f"The facts that a rule may use are listed in {SHIPPED_POLICIES / SCHEMA_NAME}",
+        f"what {schema_file.name} allows",
+        f"The facts that a rule may use are listed in {schema_file}",
     )
 
 

@@ -141,7 +141,7 @@ def test_a_house_may_have_rules_of_its_own(tmp_path: Path, database: Database) -
     ("text", "told"),
     [
         ("", "no rule"),
-        ('@id("x")\n@reason("y")\npermit (principal, action == Action::"fly", resource);', "x|fly"),
+        ('@id("x")\n@reason("y")\npermit (principal, action == Action::"fly", resource);', "people.cedarschema"),
         ('@id("x")\n@reason("{secret}")\npermit (principal, action, resource);', "secret"),
         ("permit (principal, action, resource);", "id"),
     ],
